@@ -1,0 +1,216 @@
+"""An exam and what was found in it. No input or output here: see `bmetk.dicom` and `bmetk.export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from bmetk.anatomy import Joint, Label, Side
+from bmetk.image import Grid, LabelMap, Mask, RigidTransform, ScalarImage
+
+
+class Contrast(StrEnum):
+    """What a series is weighted for."""
+
+    T1 = "t1"
+    STIR = "stir"
+    FS_T2 = "fs_t2"
+    FS_PD = "fs_pd"
+    T2 = "t2"
+    PD = "pd"
+    DIXON_WATER = "dixon_water"
+    DIXON_FAT = "dixon_fat"
+    LOCALIZER = "localizer"
+    DERIVED = "derived"
+    OTHER = "other"
+
+    @property
+    def is_fluid_sensitive(self) -> bool:
+        """Whether fat is suppressed, so that edema stands out bright."""
+        return self in (Contrast.STIR, Contrast.FS_T2, Contrast.FS_PD, Contrast.DIXON_WATER)
+
+
+class Plane(StrEnum):
+    """Plane of the slices."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+    OBLIQUE = "oblique"
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """How a series was acquired; None where the source does not say.
+
+    ``tr_ms``, ``te_ms``, ``ti_ms`` are repetition, echo and inversion time (DICOM PS3.3 C.8.3.1).
+    """
+
+    tr_ms: float | None = None
+    te_ms: float | None = None
+    ti_ms: float | None = None
+    flip_deg: float | None = None
+    field_strength_t: float | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One volume with what is known about it.
+
+    ``uid_hash`` is a one-way hash of the Series Instance UID: it links a result to its source
+    without carrying the UID itself.
+    """
+
+    image: ScalarImage
+    contrast: Contrast
+    plane: Plane
+    acquisition: Acquisition = Acquisition()
+    description: str = ""
+    number: int | None = None
+    uid_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who was examined, without identity.
+
+    ``key`` is what tells two patients apart: equal for the same patient, None when unknown.
+    """
+
+    pseudonym: str = "unknown"
+    sex: str | None = None
+    age_years: float | None = None
+    key: str | None = None
+    identity: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """A label map with the meaning of its values."""
+
+    labels: LabelMap
+    meaning: Mapping[int, Label]
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the label map."""
+        return self.labels.grid
+
+    def areas(self) -> Iterator[tuple[Label, Mask]]:
+        """Yield each structure present with its mask."""
+        for value, mask in self.labels.areas():
+            yield self.meaning[value], mask
+
+    def present(self) -> dict[int, Label]:
+        """Map each value present to its meaning."""
+        return {value: self.meaning[value] for value in self.labels.values()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exam:
+    """One joint on one day, ready to be analysed.
+
+    Parameters
+    ----------
+    t1, fluid : the two series in their own grids; either may be absent
+    bones : the user's own bones, on any grid; None to have them found
+    warnings : sentences on what was doubtful while loading (tags in conflict and the like)
+    """
+
+    joint: Joint
+    side: Side | None = None
+    t1: Series | None = None
+    fluid: Series | None = None
+    bones: Segmentation | None = None
+    patient: Patient = Patient()
+    date: date | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class CheckStatus(StrEnum):
+    """Verdict of a quality check."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One named quality check with the number it rests on."""
+
+    name: str
+    status: CheckStatus
+    value: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionMeasurement:
+    """Edema of one region; volumes are mL, and None where the region was not imaged."""
+
+    region: str
+    bone: str
+    side: Side | None
+    coverage: float
+    bone_ml: float | None = None
+    edema_ml: float | None = None
+    edema_ml_low: float | None = None
+    edema_ml_high: float | None = None
+    edema_fraction: float | None = None
+    ratio_median: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One connected piece of edema."""
+
+    id: int
+    volume_ml: float
+    centroid_mm: tuple[float, float, float]
+    extent_mm: tuple[float, float, float]
+    regions: Mapping[str, float]
+    bone: str
+    side: Side | None
+    mean_ratio: float
+    subchondral: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An observation with its evidence; never a diagnosis."""
+
+    kind: str
+    side: Side | None
+    present: bool
+    value: float | None
+    unit: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExamResult:
+    """Everything that was found in one exam, on the grid of the fluid-sensitive series.
+
+    ``edema``, ``probability`` and ``ratio`` are None where bones alone were asked for.
+    ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series.
+    """
+
+    exam: Exam
+    bones: Segmentation
+    regions: Segmentation
+    edema: Mask | None
+    probability: ScalarImage | None
+    ratio: ScalarImage | None
+    measurements: tuple[RegionMeasurement, ...]
+    lesions: tuple[Lesion, ...]
+    findings: tuple[Finding, ...]
+    quality: tuple[Check, ...]
+    settings: Mapping[str, object]
+    seconds: Mapping[str, float]
+    version: str
+    alignment: RigidTransform | None = None

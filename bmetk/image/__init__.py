@@ -1,0 +1,25 @@
+"""Images in space: what every other layer speaks."""
+
+from bmetk.image.grid import Grid
+from bmetk.image.images import LabelMap, Mask, ScalarImage
+from bmetk.image.resample import (
+    field_of_view,
+    isotropic_grid,
+    resample_labels,
+    resample_mask,
+    resample_scalar,
+)
+from bmetk.image.transform import RigidTransform
+
+__all__ = [
+    "Grid",
+    "LabelMap",
+    "Mask",
+    "RigidTransform",
+    "ScalarImage",
+    "field_of_view",
+    "isotropic_grid",
+    "resample_labels",
+    "resample_mask",
+    "resample_scalar",
+]

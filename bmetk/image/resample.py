@@ -1,0 +1,101 @@
+"""Carry an image onto another grid: intensities linearly, labels by the nearest voxel."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.image.grid import FloatArray, Grid
+from bmetk.image.images import LabelMap, Mask, ScalarImage
+from bmetk.image.transform import RigidTransform
+
+
+def index_affine(source: Grid, target: Grid, transform: RigidTransform | None = None) -> FloatArray:
+    """Matrix from target voxel index to source voxel index, shape (4, 4).
+
+    ``transform`` maps target (fixed) world to source (moving) world.
+    """
+    move = np.eye(4)
+    if transform is not None:
+        move[:3, :3] = transform.rotation
+        move[:3, 3] = transform.translation_mm
+    return np.asarray(np.linalg.inv(source.affine) @ move @ target.affine)
+
+
+def _sample(
+    array: npt.NDArray[np.generic], matrix: FloatArray, shape: tuple[int, int, int], order: int, outside: float
+) -> npt.NDArray[np.generic]:
+    result: npt.NDArray[np.generic] = ndimage.affine_transform(
+        array, matrix[:3, :3], matrix[:3, 3], output_shape=shape, order=order, mode="constant", cval=outside
+    )
+    return result
+
+
+def resample_scalar(
+    image: ScalarImage, target: Grid, transform: RigidTransform | None = None, *, outside: float = 0.0
+) -> ScalarImage:
+    """Interpolate an intensity image linearly on another grid.
+
+    Parameters
+    ----------
+    image : ScalarImage, the moving image
+    target : Grid of the result
+    transform : target world to image world; None is the identity
+    outside : value where the image was not acquired
+    """
+    if transform is None and image.grid.matches(target):
+        return image
+    matrix = index_affine(image.grid, target, transform)
+    padded, matrix = _pad_edges(image.array, matrix)
+    return ScalarImage(_sample(padded, matrix, target.shape, 1, outside).astype(np.float32), target)
+
+
+def _pad_edges(
+    array: npt.NDArray[np.generic], matrix: FloatArray
+) -> tuple[npt.NDArray[np.generic], FloatArray]:
+    """Repeat edge voxels once a side, so that the outer half voxel is covered and not cut away."""
+    shifted = matrix.copy()
+    shifted[:3, 3] += 1
+    return np.pad(array, 1, mode="edge"), shifted
+
+
+def resample_labels(labels: LabelMap, target: Grid, transform: RigidTransform | None = None) -> LabelMap:
+    """Carry a label map onto another grid by the nearest voxel; 0 where it was not drawn."""
+    if transform is None and labels.grid.matches(target):
+        return labels
+    matrix = index_affine(labels.grid, target, transform)
+    return LabelMap(_sample(labels.array, matrix, target.shape, 0, 0).astype(np.uint8), target)
+
+
+def resample_mask(mask: Mask, target: Grid, transform: RigidTransform | None = None) -> Mask:
+    """Carry a mask onto another grid by the nearest voxel."""
+    if transform is None and mask.grid.matches(target):
+        return mask
+    matrix = index_affine(mask.grid, target, transform)
+    return Mask(_sample(mask.array.astype(np.uint8), matrix, target.shape, 0, 0).astype(bool), target)
+
+
+def field_of_view(source: Grid, target: Grid, transform: RigidTransform | None = None) -> Mask:
+    """Mark the voxels of ``target`` that lie inside the acquired volume of ``source``.
+
+    The acquired volume reaches half a voxel beyond the outer voxel centres.
+    """
+    matrix = index_affine(source, target, transform)
+    inside = np.ones(target.shape, dtype=bool)
+    for axis, size in enumerate(source.shape):
+        s, r, c = (matrix[axis, k] * np.arange(n) for k, n in enumerate(target.shape))
+        index = s[:, None, None] + r[None, :, None] + c[None, None, :] + matrix[axis, 3]
+        inside &= (index >= -0.5 - 1e-6) & (index <= size - 0.5 + 1e-6)
+    return Mask(inside, target)
+
+
+def isotropic_grid(grid: Grid, spacing_mm: float, margin_mm: float = 0.0) -> Grid:
+    """Cover the same volume, along the same axes, with cubic voxels."""
+    extent = np.asarray(grid.shape) * np.asarray(grid.spacing_mm) + 2 * margin_mm
+    shape = np.maximum(1, np.round(extent / spacing_mm)).astype(int)
+    half = (shape - 1) / 2 * spacing_mm
+    origin = grid.centre_mm - grid.axes @ half
+    return Grid.from_axes(
+        (int(shape[0]), int(shape[1]), int(shape[2])), (spacing_mm, spacing_mm, spacing_mm), grid.axes, origin
+    )
