@@ -1,0 +1,398 @@
+"""The command line: one short function a command, nothing computed here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from bmetk import __version__
+from bmetk.errors import BmetkError, InputError, SettingsError
+from bmetk.summary import measurement_lines, timeline_lines
+
+if TYPE_CHECKING:
+    from bmetk.config import Settings
+    from bmetk.study import ReadOptions
+
+DONE, WRONG_USAGE, UNUSABLE_INPUT, PARTLY_FAILED = 0, 2, 3, 4
+
+app = typer.Typer(
+    name="bmetk",
+    help="Measure bone-marrow edema on MRI and follow it from joint to joint. "
+    "Research use only: not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
+_Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings that differ from the defaults.")
+]
+_Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder for the result; must be new, empty or --force.")
+]
+_Force = Annotated[bool, typer.Option("--force", help="Replace an earlier result of the same command.")]
+_Keep = Annotated[
+    bool,
+    typer.Option("--keep-identity", help="Write name, ID and birth date into the result; off by default."),
+]
+_Gaps = Annotated[
+    bool, typer.Option("--allow-gaps", help="Accept series with missing slices; gaps are interpolated.")
+]
+_Joint = Annotated[
+    str | None, typer.Option("--joint", metavar="J", help="hip, knee, ankle, foot; overrides the tags.")
+]
+_Side = Annotated[
+    str | None, typer.Option("--side", metavar="S", help="left, right or both; overrides the tags.")
+]
+_T1 = Annotated[
+    Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
+]
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with the contract's exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except SettingsError as error:
+        _fail(str(error), WRONG_USAGE)
+    except BmetkError as error:
+        _fail(str(error), UNUSABLE_INPUT)
+    except typer.Abort:
+        _fail("interrupted", 130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        show = getattr(error, "show", None)
+        if show is not None:
+            show()
+        sys.exit(WRONG_USAGE)
+    sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"bmetk: {one_line}\n")
+    sys.exit(status)
+
+
+@contextmanager
+def _progress(verbose: bool) -> Iterator[Callable[[str, float], None]]:
+    """Draw a progress bar on a terminal, and nothing in a pipe."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr, format="bmetk: %(message)s"
+    )
+    if not sys.stderr.isatty():
+        yield lambda stage, _fraction: logging.getLogger("bmetk").info("%s", stage)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+
+
+def _settings(config: Path | None) -> Settings:
+    from bmetk.config import Settings, read_settings
+
+    return Settings() if config is None else read_settings(config)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(line)
+
+
+@app.callback()
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        _say(f"bmetk {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def info(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM file, folder tree or archive.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Say what is in a file, folder or archive: patients, studies, series, and what can be used."""
+    from bmetk.dicom import describe, describe_rows, scan
+
+    _settings(config)  # a bad file is refused even where no setting is used
+    with _progress(verbose):
+        inventory = scan(source)
+    if as_json:
+        _say(json.dumps(describe(inventory), indent=2))
+        return
+    _say_all(describe_rows(inventory))
+
+
+@app.command()
+def analyze(
+    out: _Out,
+    source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Study folder or archive.")] = None,
+    t1: _T1 = None,
+    stir: Annotated[
+        Path | None, typer.Option("--stir", metavar="F", help="STIR or fat-suppressed series, as --t1.")
+    ] = None,
+    bones: Annotated[
+        Path | None,
+        typer.Option("--bones", metavar="F", help="Your own bone mask or label map; no bone is searched."),
+    ] = None,
+    joint: _Joint = None,
+    side: _Side = None,
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Date of the exam.")
+    ] = None,
+    force: _Force = False,
+    keep_identity: _Keep = False,
+    allow_gaps: _Gaps = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Find bones and edema in one study and measure them."""
+    from bmetk.study import analyze_to, exam_from_files, exams_of_study
+
+    options = _options(joint, side, keep_identity, allow_gaps)
+    settings = _settings(config)
+    if (source is None) == (t1 is None and stir is None):
+        raise typer.BadParameter("name either INPUT, or --t1 and --stir")
+    with _progress(verbose) as on_progress:
+        if source is not None:
+            exams = exams_of_study(source, options, bones=bones)
+        else:
+            exams = (exam_from_files(t1, stir, bones, options, day=None if day is None else day.date()),)
+        results = analyze_to(
+            exams, out, settings=settings, force=force, keep_identity=keep_identity, on_progress=on_progress
+        )
+    for folder, result in results:
+        _say_all(measurement_lines(folder, result))
+
+
+@app.command()
+def bones(
+    out: _Out,
+    source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Study folder or archive.")] = None,
+    t1: _T1 = None,
+    joint: _Joint = None,
+    side: _Side = None,
+    force: _Force = False,
+    keep_identity: _Keep = False,
+    allow_gaps: _Gaps = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Find bones and regions alone; works where there is no STIR."""
+    from bmetk.study import bones_to, exam_from_files, exams_of_study
+
+    options = _options(joint, side, keep_identity, allow_gaps)
+    if (source is None) == (t1 is None):
+        raise typer.BadParameter("name either INPUT or --t1")
+    with _progress(verbose) as on_progress:
+        exams = (
+            exams_of_study(source, options, without_fluid=True)
+            if source is not None
+            else (exam_from_files(t1, None, None, options),)
+        )
+        results = bones_to(
+            exams,
+            out,
+            settings=_settings(config),
+            force=force,
+            keep_identity=keep_identity,
+            on_progress=on_progress,
+        )
+    for folder, result in results:
+        _say_all(measurement_lines(folder, result))
+
+
+@app.command()
+def track(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Studies, or folders that analyze wrote, of one patient."),
+    ],
+    out: _Out,
+    clinical: Annotated[
+        Path | None, typer.Option("--clinical", metavar="FILE", help="Treatments and scores, CSV or JSON.")
+    ] = None,
+    force: _Force = False,
+    keep_identity: _Keep = False,
+    allow_gaps: _Gaps = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Follow one patient through time: volumes per region, events, migrations."""
+    from bmetk.patient import track_to
+
+    options = _options(None, None, keep_identity, allow_gaps)
+    with _progress(verbose) as on_progress:
+        timeline = track_to(
+            sources,
+            out,
+            settings=_settings(config),
+            options=options,
+            clinical=clinical,
+            force=force,
+            on_progress=on_progress,
+        )
+    _say_all(timeline_lines(timeline))
+    _say(f"report: {out / 'report.html'}")
+
+
+@app.command()
+def batch(
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of many patients' studies.")],
+    out: _Out,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Patients at a time.")] = 1,
+    keep_identity: _Keep = False,
+    allow_gaps: _Gaps = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Analyze and track every patient below ROOT; run it again to resume."""
+    from bmetk.batch import run_batch
+
+    options = _options(None, None, keep_identity, allow_gaps)
+    with _progress(verbose) as on_progress:
+        outcomes = run_batch(
+            root, out, settings=_settings(config), options=options, jobs=jobs, on_progress=on_progress
+        )
+    failed = [outcome for outcome in outcomes if outcome.status != "done"]
+    for outcome in failed:
+        sys.stderr.write(f"bmetk: {outcome.patient}: {outcome.reason}\n")
+    _say(f"{len(outcomes) - len(failed)} of {len(outcomes)} patients done; table: {out / 'cohort.csv'}")
+    if failed:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+@app.command()
+def simulate(
+    case: Annotated[
+        str, typer.Argument(metavar="CASE|SPEC.toml", help="Id of a published course, or a spec file.")
+    ],
+    out: _Out,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Another seed draws another body and other scanners.")
+    ] = 0,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Write DICOM studies with known edema, and the truth beside them."""
+    from bmetk.simulate.courses import course
+    from bmetk.simulate.patient import simulate_to
+    from bmetk.simulate.specfile import read_spec
+
+    _settings(config)
+    with _progress(verbose) as on_progress:
+        patients = read_spec(Path(case)) if case.endswith(".toml") else (course(case, seed),)
+        for patient in patients:
+            simulate_to(patient, out, on_progress)
+    for patient in patients:
+        _say(str(out / patient.name))
+
+
+@app.command()
+def validate(
+    out: _Out,
+    part: Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")] = "all",
+    count: Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")] = 20,
+    population: Annotated[str, typer.Option("--population", help="test or development.")] = "test",
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")] = 1,
+    force: _Force = False,
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Measure accuracy and repeatability on simulated exams, as a table and a picture."""
+    from bmetk.validation import validate_to
+
+    with _progress(verbose) as on_progress:
+        lines = validate_to(
+            out,
+            part=part,
+            count=count,
+            population_name=population,
+            jobs=jobs,
+            settings=_settings(config),
+            overwrite=force,
+            on_progress=on_progress,
+        )
+    _say_all([*lines, f"report: {out / 'report.html'}"])
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result.")] = Path(
+        "demo-out"
+    ),
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Track the sample patient and say where to look."""
+    from bmetk.patient import track_to
+    from bmetk.simulate.sample import find_sample
+
+    options = _options(None, None, keep_identity=False, allow_gaps=False)
+    with _progress(verbose) as on_progress:
+        timeline = track_to(
+            [find_sample() / "studies"],
+            out,
+            settings=_settings(config),
+            options=options,
+            force=True,
+            on_progress=on_progress,
+        )
+    _say_all(timeline_lines(timeline))
+    _say(f"report: {(out / 'report.html').resolve()}")
+
+
+@app.command()
+def view(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that analyze or track wrote.")],
+    verbose: _Verbose = False,
+    config: _Config = None,
+) -> None:
+    """Open a result in napari, ready for review."""
+    from importlib import import_module
+
+    _settings(config)
+    with _progress(verbose):
+        try:
+            plugin = import_module("napari_bmetk")
+        except ImportError as error:
+            raise InputError(
+                "the review window needs the plugin: pip install napari-bmetk 'napari[pyqt6]'"
+            ) from error
+        plugin.open_result(folder)
+
+
+def _options(joint: str | None, side: str | None, keep_identity: bool, allow_gaps: bool) -> ReadOptions:
+    from bmetk.study import ReadOptions, known_joint, known_side
+
+    return ReadOptions(
+        joint=None if joint is None else known_joint(joint),
+        side=None if side is None else known_side(side),
+        keep_identity=keep_identity,
+        allow_gaps=allow_gaps,
+    )

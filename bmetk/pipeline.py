@@ -1,0 +1,252 @@
+"""The way from an exam to its result: the only place that knows the order of the stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+
+from bmetk import __version__
+from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
+from bmetk.bones import FoundBones, find_bones
+from bmetk.config import Settings, settings_document
+from bmetk.edema import EdemaMap, find_lesions, measure_regions, observe_findings, segment_edema
+from bmetk.errors import GridMismatchError, MissingSeriesError
+from bmetk.exam import Check, CheckStatus, Exam, ExamResult, Segmentation, Series
+from bmetk.image import (
+    Grid,
+    Mask,
+    RigidTransform,
+    ScalarImage,
+    field_of_view,
+    resample_labels,
+    resample_scalar,
+)
+from bmetk.registration import Alignment, register_rigid, require_overlap
+from bmetk.tracking import Timeline, track
+
+Progress = Callable[[str, float], None]
+"""Called with the stage's name and the share of the work done, 0 to 1."""
+
+_STAGES = ("register", "bones", "edema", "measure")
+
+
+def _silent(stage: str, fraction: float) -> None:
+    del stage, fraction
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds per stage, told to the listener as they pass."""
+
+    on_progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.on_progress(name, len(self.seconds) / len(_STAGES))
+        start = perf_counter()
+        yield
+        self.seconds[name] = round(perf_counter() - start, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Anatomy:
+    """Bones and regions on the grid of the result, with what else the bone stage found."""
+
+    bones: Segmentation
+    regions: Segmentation
+    joint: Joint
+    side: Side | None
+    extent_ml: dict[Label, float]
+    checks: tuple[Check, ...]
+
+
+def analyze(
+    exam: Exam, *, settings: Settings | None = None, on_progress: Progress | None = None
+) -> ExamResult:
+    """Find bones, regions and edema in one exam and measure them.
+
+    Parameters
+    ----------
+    exam : Exam with a T1 and a fluid-sensitive series
+    settings : settings of every stage
+    on_progress : told the stage and the share of the work done
+
+    Raises
+    ------
+    MissingSeriesError
+        If the T1 or the fluid-sensitive series is not there.
+    SeriesMismatchError
+        If the two fields of view miss each other.
+    GridMismatchError
+        If bones were given on another grid.
+    BonesNotFoundError
+        If no bone is found.
+    """
+    settings = settings or Settings()
+    t1, fluid = _both_series(exam)
+    clock = _Clock(on_progress or _silent)
+    with clock.stage("register"):
+        require_overlap(fluid.image.grid, t1.image.grid)
+        alignment = register_rigid(fluid.image, t1.image, settings.registration)
+        t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment.transform)
+        covered = field_of_view(t1.image.grid, fluid.image.grid, alignment.transform)
+    with clock.stage("bones"):
+        anatomy = _find_anatomy(exam, t1, fluid, alignment, settings)
+    with clock.stage("edema"):
+        found = segment_edema(
+            t1_on_fluid,
+            fluid.image,
+            anatomy.bones,
+            covered,
+            settings=settings.edema,
+            t1_acquisition=t1.acquisition,
+            fluid_acquisition=fluid.acquisition,
+            fluid_contrast=fluid.contrast,
+        )
+    with clock.stage("measure"):
+        result = _measure(exam, anatomy, found, t1_on_fluid, covered)
+    checks = (*_exam_checks(exam), alignment.check, *anatomy.checks, *found.checks)
+    return replace(
+        result,
+        quality=checks,
+        settings=settings_document(settings),
+        seconds=clock.seconds,
+        alignment=alignment.transform,
+    )
+
+
+def find_exam_bones(
+    exam: Exam, *, settings: Settings | None = None, on_progress: Progress | None = None
+) -> ExamResult:
+    """Find bones and regions alone, on the grid of the T1 series, or of whichever series is there.
+
+    Raises
+    ------
+    MissingSeriesError
+        If the exam holds no series.
+    BonesNotFoundError
+        If no bone is found.
+    """
+    settings = settings or Settings()
+    series = exam.t1 or exam.fluid
+    if series is None:
+        raise MissingSeriesError("no series to find bones in; export a T1-weighted series")
+    clock = _Clock(on_progress or _silent)
+    with clock.stage("bones"):
+        found = find_bones(series.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones)
+        anatomy = _placed(found, series.image.grid, None)
+    inside = Mask(np.ones(series.image.grid.shape, dtype=bool), series.image.grid)
+    measurements = measure_regions(None, anatomy.regions, inside, _expected(anatomy), anatomy.extent_ml)
+    return ExamResult(
+        exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
+        bones=anatomy.bones,
+        regions=anatomy.regions,
+        edema=None,
+        probability=None,
+        ratio=None,
+        measurements=measurements,
+        lesions=(),
+        findings=(),
+        quality=(*_exam_checks(exam), *anatomy.checks),
+        settings=settings_document(settings),
+        seconds=clock.seconds,
+        version=__version__,
+    )
+
+
+def track_exams(results: Sequence[ExamResult], *, settings: Settings | None = None) -> Timeline:
+    """Follow one patient's edema through time; see `bmetk.tracking.track`."""
+    return track(results, settings=(settings or Settings()).tracking)
+
+
+def _both_series(exam: Exam) -> tuple[Series, Series]:
+    if exam.fluid is None:
+        raise MissingSeriesError(
+            "no fluid-sensitive series (STIR, or fat-suppressed T2 or PD) in this exam, "
+            "so edema cannot be measured; export one, or find the bones alone with 'bmetk bones'"
+        )
+    if exam.t1 is None:
+        raise MissingSeriesError("no T1-weighted series in this exam; export one, or name it with --t1")
+    return exam.t1, exam.fluid
+
+
+def _known(joint: Joint) -> Joint | None:
+    return None if joint is Joint.OTHER else joint
+
+
+def _find_anatomy(
+    exam: Exam, t1: Series, fluid: Series, alignment: Alignment, settings: Settings
+) -> _Anatomy:
+    if exam.bones is not None:
+        return _given(exam, exam.bones, t1, fluid, alignment.transform)
+    found = find_bones(
+        t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
+    )
+    return _placed(found, fluid.image.grid, alignment.transform)
+
+
+def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform) -> _Anatomy:
+    grid = fluid.image.grid
+    if bones.grid.matches(grid):
+        labels = bones.labels
+    elif bones.grid.matches(t1.image.grid):
+        labels = resample_labels(bones.labels, grid, transform)
+    else:
+        raise GridMismatchError(
+            f"the bone mask ({bones.grid.describe()}) lies on neither the grid of the fluid-sensitive "
+            f"series ({grid.describe()}) nor that of the T1 ({t1.image.grid.describe()}); "
+            "resample it onto one of them"
+        )
+    placed = Segmentation(labels, bones.meaning)
+    return _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
+
+
+def _placed(found: FoundBones, grid: Grid, transform: RigidTransform | None) -> _Anatomy:
+    bones, regions = found.place(grid, transform)
+    return _Anatomy(bones, regions, found.joint, found.side, dict(found.extent_ml), found.checks)
+
+
+def _expected(anatomy: _Anatomy) -> tuple[Label, ...]:
+    sides = (Side.RIGHT, Side.LEFT) if anatomy.side is Side.BOTH else (anatomy.side or Side.RIGHT,)
+    present = tuple(anatomy.regions.present().values())
+    expected = tuple(
+        REGION_LABELS[region_value(region, side)]
+        for side in sides
+        for region in REGIONS_OF_JOINT[anatomy.joint]
+    )
+    return tuple(dict.fromkeys((*expected, *present)))
+
+
+def _measure(
+    exam: Exam, anatomy: _Anatomy, found: EdemaMap, t1_on_fluid: ScalarImage, covered: Mask
+) -> ExamResult:
+    fluid = exam.fluid
+    assert fluid is not None
+    own_bones = exam.bones is not None
+    expected = tuple(anatomy.regions.present().values()) if own_bones else _expected(anatomy)
+    return ExamResult(
+        exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
+        bones=anatomy.bones,
+        regions=anatomy.regions,
+        edema=found.edema,
+        probability=found.probability,
+        ratio=found.ratio,
+        measurements=measure_regions(found, anatomy.regions, covered, expected, anatomy.extent_ml),
+        lesions=find_lesions(found, anatomy.regions),
+        findings=()
+        if own_bones
+        else observe_findings(t1_on_fluid, fluid.image, anatomy.bones, anatomy.regions, found),
+        quality=(),
+        settings={},
+        seconds={},
+        version=__version__,
+    )
+
+
+def _exam_checks(exam: Exam) -> tuple[Check, ...]:
+    return tuple(Check("input", CheckStatus.WARN, None, warning) for warning in exam.warnings)

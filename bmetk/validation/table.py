@@ -1,0 +1,135 @@
+"""Scores of a population as tables of figures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from bmetk.validation.run import ExamScore, PatientScore
+from bmetk.validation.score import Retrieval
+
+LESION_ML = 1.0
+"""Lesions above this volume count for the relative volume error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table: what was measured, its value and unit, and on how many."""
+
+    part: str
+    measure: str
+    value: float
+    unit: str
+    count: int
+
+
+def figure(
+    part: str, measure: str, values: Iterable[float], unit: str, how: str = "mean"
+) -> Iterator[Figure]:
+    """Summarise values by ``mean``, ``median``, ``max`` or ``min``; no line where there is no value."""
+    array = np.asarray([value for value in values if np.isfinite(value)], dtype=np.float64)
+    if array.size:
+        yield Figure(part, f"{measure}, {how}", float(getattr(np, how)(array)), unit, int(array.size))
+
+
+def bone_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
+    """Dice and boundary distance per bone, exams refused, sides mistaken."""
+    by_bone = defaultdict(list)
+    for exam in exams:
+        for bone in exam.bones:
+            by_bone[bone.bone].append(bone)
+    for name, scores in by_bone.items():
+        seen = [score for score in scores if score.true_ml >= _WORTH_ML]
+        yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "")
+        yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "", "min")
+        yield from figure("bones", f"{name} boundary distance", (s.boundary_mm for s in seen), "mm")
+    wrong = sum(exam.found_side != exam.side for exam in exams if not exam.failure)
+    yield Figure("bones", "wrong side", wrong, "exams", len(exams))
+    yield Figure("bones", "refused", sum(bool(exam.failure) for exam in exams), "exams", len(exams))
+
+
+_WORTH_ML = 0.5  # a sliver of bone at the edge of the view says nothing of its outline
+
+
+def edema_figures(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) -> Iterator[Figure]:
+    """Dice, volume error, intervals that hold the truth, and false edema on healthy exams."""
+    done = [exam for exam in exams if not exam.failure]
+    sick = [exam for exam in done if exam.true_ml >= LESION_ML]
+    errors = [abs(exam.found_ml - exam.true_ml) / exam.true_ml for exam in sick]
+    yield from figure("edema", "Dice", (exam.dice for exam in sick), "")
+    yield from figure("edema", "Dice", (exam.dice for exam in sick), "", "median")
+    yield from figure("edema", "Dice", (exam.dice for exam in sick), "", "min")
+    yield from figure("edema", "volume error", (100 * e for e in errors), "%", "median")
+    yield from figure("edema", "volume error", (100 * e for e in errors), "%", "max")
+    yield Figure("edema", "lesions above 1 mL missed", sum(e.found_ml == 0 for e in sick), "exams", len(sick))
+    regions = [region for exam in done for region in exam.regions if region.true_ml >= LESION_ML]
+    held = [
+        region.low_ml is not None
+        and region.high_ml is not None
+        and region.low_ml <= region.true_ml <= region.high_ml
+        for region in regions
+    ]
+    yield from figure("edema", "interval holds the truth", (100.0 * h for h in held), "%")
+    false = [exam.found_ml for exam in healthy if not exam.failure]
+    yield from figure("edema", "false edema, healthy", false, "mL")
+    yield from figure("edema", "false edema, healthy", false, "mL", "max")
+
+
+def retest_figures(pairs: Sequence[tuple[ExamScore, ExamScore]]) -> Iterator[Figure]:
+    """Difference of the edema volume between two exams of the same lesion."""
+    done = [pair for pair in pairs if not any(exam.failure for exam in pair)]
+    gaps = [abs(a.found_ml - b.found_ml) for a, b in done]
+    true_gaps = [abs(a.true_ml - b.true_ml) for a, b in done]
+    means = [(a.found_ml + b.found_ml) / 2 for a, b in done]
+    shares = [100 * gap / mean for gap, mean in zip(gaps, means, strict=True) if mean >= LESION_ML]
+    yield from figure("retest", "difference", gaps, "mL", "median")
+    yield from figure("retest", "difference of the truth in view", true_gaps, "mL", "median")
+    yield from figure("retest", "difference, lesions above 1 mL", shares, "%", "median")
+
+
+def tracking_figures(patients: Sequence[PatientScore]) -> Iterator[Figure]:
+    """F1 of events, onsets and migrations."""
+    done = [patient for patient in patients if not patient.failure]
+    for name in ("events", "onsets", "migrations"):
+        total = Retrieval(0, 0, 0)
+        for patient in done:
+            total = total + getattr(patient, name)
+        yield Figure("tracking", f"{name} F1", total.f1, "", total.hits + total.misses)
+        yield Figure("tracking", f"{name} false", total.false_alarms, "", len(done))
+    yield Figure("tracking", "refused", len(patients) - len(done), "patients", len(patients))
+
+
+def time_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
+    """Seconds per stage and peak memory."""
+    done = [exam for exam in exams if not exam.failure]
+    for stage in dict.fromkeys(name for exam in done for name in exam.seconds):
+        yield from figure("time", stage, (exam.seconds[stage] for exam in done), "s", "median")
+    yield from figure("time", "whole exam", (sum(exam.seconds.values()) for exam in done), "s", "max")
+    yield from figure("time", "peak memory", (exam.peak_mb for exam in done), "MB", "max")
+
+
+def exams_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
+    """Tabulate exams, one row each."""
+    kept = ("name", "joint", "side", "found_side", "true_ml", "found_ml", "dice", "peak_mb", "failure")
+    return pd.DataFrame([{key: getattr(exam, key) for key in kept} for exam in exams], columns=list(kept))
+
+
+def bones_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
+    """Tabulate bones, one row each bone of each exam."""
+    return pd.DataFrame([{"name": exam.name, **asdict(bone)} for exam in exams for bone in exam.bones])
+
+
+def regions_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
+    """Tabulate regions, one row each region of each exam."""
+    return pd.DataFrame([{"name": exam.name, **asdict(region)} for exam in exams for region in exam.regions])
+
+
+def figure_lines(figures: Sequence[Figure]) -> Iterator[str]:
+    """Write the table as text."""
+    for line in figures:
+        value = f"{line.value:.3g} {line.unit}".strip()
+        yield f"{line.part:9} {line.measure:45} {value:>12}  n = {line.count}"

@@ -1,0 +1,48 @@
+"""A simulated exam as it would be loaded, and its truth in the form of a result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bmetk import __version__
+from bmetk.exam import Exam, ExamResult, Patient, RegionMeasurement
+from bmetk.simulate.spec import SimulatedExam
+from bmetk.simulate.truth import measure_truth
+
+
+def exam_of(simulated: SimulatedExam, pseudonym: str) -> Exam:
+    """Give the exam as it would be loaded from its DICOM files."""
+    spec = simulated.spec
+    return Exam(
+        joint=spec.joint,
+        side=spec.side,
+        t1=simulated.t1,
+        fluid=simulated.fluid,
+        patient=Patient(pseudonym=pseudonym, sex=spec.subject.sex, key=pseudonym),
+        date=spec.date,
+    )
+
+
+def true_result(simulated: SimulatedExam, pseudonym: str) -> ExamResult:
+    """Measure the truth as the pipeline measures what it finds."""
+    truth = simulated.truth
+    return ExamResult(
+        exam=exam_of(simulated, pseudonym),
+        bones=truth.bones,
+        regions=truth.regions,
+        edema=truth.edema,
+        probability=truth.water_fraction,
+        ratio=truth.water_fraction,
+        measurements=tuple(_with_interval(row) for row in measure_truth(simulated)),
+        lesions=(),
+        findings=(),
+        quality=(),
+        settings={},
+        seconds={},
+        version=__version__,
+    )
+
+
+def _with_interval(row: RegionMeasurement) -> RegionMeasurement:
+    """Give the truth the interval that it has: none."""
+    return replace(row, edema_ml_low=row.edema_ml, edema_ml_high=row.edema_ml)

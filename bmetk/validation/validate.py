@@ -1,0 +1,170 @@
+"""Measure a population and write what came out."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bmetk import __version__
+from bmetk.config import Settings, settings_document
+from bmetk.errors import SettingsError
+from bmetk.export import whole_folder
+from bmetk.pipeline import Progress
+from bmetk.simulate.population import exam_population, population, retest_population
+from bmetk.validation.picture import draw_validation
+from bmetk.validation.run import ExamScore, PatientScore, run_all, score_exam, score_patient
+from bmetk.validation.table import (
+    Figure,
+    bone_figures,
+    bones_frame,
+    edema_figures,
+    exams_frame,
+    figure_lines,
+    regions_frame,
+    retest_figures,
+    time_figures,
+    tracking_figures,
+)
+
+PARTS = ("all", "bones", "edema", "tracking")
+VALIDATION_FILE = "validation.json"
+VALIDATION_SCHEMA = "bmetk.validation/1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    exams: tuple[ExamScore, ...] = ()
+    healthy: tuple[ExamScore, ...] = ()
+    pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
+    patients: tuple[PatientScore, ...] = ()
+
+
+def validate_to(
+    out: Path,
+    *,
+    part: str = "all",
+    count: int = 20,
+    population_name: str = "test",
+    jobs: int = 1,
+    settings: Settings,
+    overwrite: bool = False,
+    on_progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """Measure accuracy, repeatability and cost on simulated exams and write them.
+
+    Parameters
+    ----------
+    out : receives ``validation.json``, tables as CSV, ``report.html``; whole or not at all
+    part : ``all``, ``bones``, ``edema`` or ``tracking``
+    count : exams with edema; healthy exams are half, test-retest pairs and patients a quarter of that
+    population_name : ``test``, or ``development`` while building
+    jobs : exams at a time, each in its own process
+
+    Returns
+    -------
+    tuple of str, the table as lines of text
+
+    Raises
+    ------
+    SettingsError
+        If the part is not known.
+    UnknownNameError
+        If the population is not known.
+    """
+    if part not in PARTS:
+        raise SettingsError(f"--part must be one of {', '.join(PARTS)}, got {part!r}")
+    with whole_folder(out, VALIDATION_FILE, VALIDATION_SCHEMA, overwrite=overwrite) as staged:
+        scores = _measure(part, count, population_name, jobs, settings, on_progress)
+        figures = _figures(part, scores)
+        _write(staged, scores, figures, settings, population_name)
+    return tuple(figure_lines(figures))
+
+
+def _measure(
+    part: str, count: int, name: str, jobs: int, settings: Settings, on_progress: Progress | None
+) -> _Scores:
+    exams: tuple[ExamScore, ...] = ()
+    healthy: tuple[ExamScore, ...] = ()
+    pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
+    patients: tuple[PatientScore, ...] = ()
+    if part != "tracking":
+        tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
+        exams = run_all(score_exam, tasks, jobs, "exams", on_progress)
+    if part in ("all", "edema"):
+        well = exam_population(name, (count + 1) // 2, healthy=True)
+        tasks = [(f"{name}-healthy-{n:04d}", spec, settings) for n, spec in enumerate(well)]
+        healthy = run_all(score_exam, tasks, jobs, "healthy exams", on_progress)
+        twice = [spec for pair in retest_population(name, (count + 3) // 4) for spec in pair]
+        tasks = [(f"{name}-retest-{n:04d}", spec, settings) for n, spec in enumerate(twice)]
+        singles = run_all(score_exam, tasks, jobs, "repeated exams", on_progress)
+        pairs = tuple(zip(singles[::2], singles[1::2], strict=True))
+    if part in ("all", "tracking"):
+        people = [(patient, settings) for patient in population(name, (count + 3) // 4)]
+        patients = run_all(score_patient, people, jobs, "patients", on_progress)
+    return _Scores(exams, healthy, pairs, patients)
+
+
+def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
+    figures: list[Figure] = []
+    if part != "tracking":
+        figures += bone_figures(scores.exams)
+    if part in ("all", "edema"):
+        figures += [*edema_figures(scores.exams, scores.healthy), *retest_figures(scores.pairs)]
+    if part in ("all", "tracking"):
+        figures += tracking_figures(scores.patients)
+    return (*figures, *time_figures(scores.exams))
+
+
+def _write(
+    folder: Path, scores: _Scores, figures: Sequence[Figure], settings: Settings, population_name: str
+) -> None:
+    exams_frame([*scores.exams, *scores.healthy, *(e for p in scores.pairs for e in p)]).to_csv(
+        folder / "exams.csv", index=False, lineterminator="\n"
+    )
+    bones_frame(scores.exams).to_csv(folder / "bones.csv", index=False, lineterminator="\n")
+    regions_frame(scores.exams).to_csv(folder / "regions.csv", index=False, lineterminator="\n")
+    picture = draw_validation(scores.exams, scores.healthy)
+    (folder / "validation.png").write_bytes(picture)
+    (folder / "report.html").write_text(_page(figures, picture, population_name), encoding="utf-8")
+    document = {
+        "schema": VALIDATION_SCHEMA,
+        "software": {"version": __version__, "settings": settings_document(settings)},
+        "population": population_name,
+        "figures": [asdict(figure) for figure in figures],
+        "patients": [asdict(patient) for patient in scores.patients],
+        "files": ["exams.csv", "bones.csv", "regions.csv", "validation.png", "report.html", VALIDATION_FILE],
+    }
+    (folder / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>bmetk validation</title>
+<style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;color:#222}}
+table{{border-collapse:collapse}}td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}
+td.n{{text-align:right}}img{{max-width:100%}}</style></head><body>
+<h1>bmetk {version}: validation on the {population} population</h1>
+<p>Simulated exams that nothing was tuned on. Research use only: not a medical device.</p>
+<img alt="Dice per bone, edema volume found against true, Bland-Altman plot"
+src="data:image/png;base64,{picture}">
+<table><thead><tr><th>part</th><th>measure</th><th>value</th><th>unit</th><th>n</th></tr></thead>
+<tbody>{rows}</tbody></table></body></html>
+"""
+
+
+def _page(figures: Sequence[Figure], picture: bytes, population_name: str) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(line.part)}</td><td>{html.escape(line.measure)}</td>"
+        f'<td class="n">{line.value:.3g}</td><td>{html.escape(line.unit)}</td>'
+        f'<td class="n">{line.count}</td></tr>'
+        for line in figures
+    )
+    return _PAGE.format(
+        version=__version__,
+        population=html.escape(population_name),
+        picture=base64.b64encode(picture).decode("ascii"),
+        rows=rows,
+    )
