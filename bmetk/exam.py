@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bmetk.anatomy import Joint, Label, Side
 from bmetk.image import Grid, LabelMap, Mask, RigidTransform, ScalarImage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Contrast(StrEnum):
@@ -214,3 +219,22 @@ class ExamResult:
     seconds: Mapping[str, float]
     version: str
     alignment: RigidTransform | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tabulate the regions, one row each, the columns of ``measurements.csv``; volumes are mL."""
+        from bmetk.export import measurements_frame
+
+        return measurements_frame(self)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+        """Write into a folder what ``bmetk analyze`` writes, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written, or holds something else.
+        """
+        from bmetk.export import save_result
+        from bmetk.report import exam_page
+
+        save_result(self, Path(folder), extra_files={"report.html": exam_page(self)}, overwrite=overwrite)

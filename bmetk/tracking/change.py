@@ -1,0 +1,90 @@
+"""When edema counts as present, and when its volume counts as changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+
+from bmetk.errors import SettingsError
+from bmetk.tracking.timeline import RegionPoint
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingSettings:
+    """How exams of one patient are compared.
+
+    Parameters
+    ----------
+    detection_ml : mL; a region with less is free of edema
+    detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
+    minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
+    resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
+    change_ml : mL; no smaller change is called
+    change_fraction : 0 to 1; nor is one below this share of the mean of the two volumes
+    interval_weight : share of each volume's interval that is taken to vary from exam to exam
+    episode_days : days; regions that first show within this time of each other are one episode
+    lesion_overlap : 0 to 1; least share of the smaller lesion in common regions that links two lesions
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    detection_ml: float = 0.1
+    detection_fraction: float = 0.005
+    minimum_coverage: float = 0.5
+    resolved_coverage: float = 0.7
+    change_ml: float = 0.15
+    change_fraction: float = 0.2
+    interval_weight: float = 0.5
+    episode_days: int = 30
+    lesion_overlap: float = 0.1
+
+    def __post_init__(self) -> None:
+        shares = (
+            "detection_fraction",
+            "minimum_coverage",
+            "resolved_coverage",
+            "change_fraction",
+            "interval_weight",
+            "lesion_overlap",
+        )
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"tracking.{name} must lie between 0 and 1, got {getattr(self, name)}")
+        for name in ("detection_ml", "change_ml"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
+        if self.episode_days < 0:
+            raise SettingsError(f"tracking.episode_days must be 0 or more, got {self.episode_days} days")
+
+
+def detection_limit_ml(bone_ml: float | None, settings: TrackingSettings) -> float:
+    """Volume from which on a region of ``bone_ml`` mL counts as edematous, mL."""
+    return max(settings.detection_ml, settings.detection_fraction * (bone_ml or 0.0))
+
+
+def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
+    """Tell whether a point shows edema at or above the detection limit."""
+    return point.edema_ml is not None and point.edema_ml >= detection_limit_ml(point.bone_ml, settings)
+
+
+def smallest_detectable_change_ml(
+    before: RegionPoint, after: RegionPoint, settings: TrackingSettings
+) -> float:
+    """Change of volume that must be passed before it is called a change, mL.
+
+    The larger of a floor and a share of the mean volume, joined in quadrature with the part of
+    both intervals that does not cancel between two exams. Provisional: the three numbers are
+    assumptions until `bmetk validate` derives them from repeated exams as 1.96 sqrt(2) times the
+    standard error of measurement (Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8).
+
+    Parameters
+    ----------
+    before, after : two measured points of one region
+    """
+    mean_ml = ((before.edema_ml or 0.0) + (after.edema_ml or 0.0)) / 2
+    repeatability = max(settings.change_ml, settings.change_fraction * mean_ml)
+    own = settings.interval_weight * hypot(before.half_interval_ml, after.half_interval_ml)
+    return hypot(repeatability, own)

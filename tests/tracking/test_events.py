@@ -1,0 +1,152 @@
+"""What is said of a region from exam to exam."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from bmetk.anatomy import Joint
+from bmetk.errors import SettingsError
+from bmetk.exam import Exam, ExamResult
+from bmetk.tracking import (
+    EventKind,
+    PointState,
+    RegionPoint,
+    TrackingSettings,
+    smallest_detectable_change_ml,
+    track,
+)
+from tests.tracking.courses import BOTH, LEFT, RIGHT, fake_result, measurement, not_imaged, result_of
+
+DAY = date(2020, 3, 1)
+
+
+def knee(days: int, edema_ml: float, coverage: float = 1.0) -> ExamResult:
+    return fake_result(
+        Joint.KNEE, RIGHT, DAY + timedelta(days), {"patella": edema_ml}, coverage={"patella": coverage}
+    )
+
+
+def kinds(*results: ExamResult) -> list[str]:
+    return [event.kind.value for event in track(results).events]
+
+
+def test_a_healthy_patient_has_no_event() -> None:
+    assert kinds(knee(0, 0.0), knee(90, 0.0)) == []
+
+
+def test_specks_below_the_detection_limit_are_no_edema() -> None:
+    assert kinds(knee(0, 0.14), knee(90, 0.29)) == []
+
+
+def test_a_large_change_is_called_by_its_direction() -> None:
+    assert kinds(knee(0, 4.0), knee(60, 8.0), knee(120, 3.0)) == ["baseline", "increased", "decreased"]
+
+
+def test_a_change_within_the_smallest_detectable_change_is_unchanged() -> None:
+    timeline = track([knee(0, 4.0), knee(60, 4.4)])
+    event = timeline.events[-1]
+    assert event.kind is EventKind.UNCHANGED
+    assert event.change_over_sdc is not None
+    assert 0 < event.change_over_sdc < 1
+
+
+def test_thirty_percent_is_called_in_a_lesion_over_two_millilitres() -> None:
+    assert kinds(knee(0, 2.0), knee(90, 2.6)) == ["baseline", "increased"]
+    assert kinds(knee(0, 10.0), knee(90, 7.0)) == ["baseline", "decreased"]
+
+
+def test_a_decrease_has_a_negative_change() -> None:
+    event = track([knee(0, 8.0), knee(60, 3.0)]).events[-1]
+    assert event.change_over_sdc is not None
+    assert event.change_over_sdc < -1
+    assert (event.edema_ml_before, event.edema_ml_after) == (8.0, 3.0)
+
+
+def test_wide_intervals_raise_the_smallest_detectable_change() -> None:
+    settings = TrackingSettings()
+    sure = RegionPoint(DAY, "1", PointState.MEASURED, 1.0, 60.0, 5.0, 4.9, 5.1)
+    unsure = RegionPoint(DAY, "2", PointState.MEASURED, 1.0, 60.0, 5.0, 1.0, 9.0)
+    assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(1.0, abs=0.01)
+    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(2.24, abs=0.01)
+
+
+def test_edema_that_comes_back_is_recurrent() -> None:
+    assert kinds(knee(0, 4.0), knee(60, 0.0), knee(120, 3.0)) == ["baseline", "resolved", "recurrent"]
+
+
+def test_a_region_that_is_not_imaged_is_never_resolved() -> None:
+    hidden = result_of(Exam(Joint.KNEE, RIGHT, date=DAY + timedelta(60)), (not_imaged("patella", RIGHT),))
+    assert kinds(knee(0, 4.0), hidden) == ["baseline"]
+    other_joint = fake_result(Joint.ANKLE, RIGHT, DAY + timedelta(60), {})
+    assert kinds(knee(0, 4.0), other_joint) == ["baseline"]
+
+
+def test_change_is_told_against_the_last_exam_that_measured_the_region() -> None:
+    between = fake_result(Joint.ANKLE, RIGHT, DAY + timedelta(30), {})
+    event = track([knee(0, 4.0), between, knee(60, 4.1)]).events[-1]
+    assert (event.kind, event.previous_date) == (EventKind.UNCHANGED, DAY)
+
+
+def test_half_a_region_free_of_edema_is_not_resolved() -> None:
+    assert kinds(knee(0, 4.0), knee(60, 0.0, coverage=0.6), knee(90, 4.1)) == ["baseline", "unchanged"]
+
+
+def test_a_region_seen_too_little_is_not_imaged() -> None:
+    timeline = track([knee(0, 0.0, coverage=0.3), knee(60, 4.0)])
+    patella = next(history for history in timeline.regions if history.region == "patella")
+    assert patella.points[0].state is PointState.NOT_IMAGED
+    assert patella.points[0].edema_ml is None
+    assert not timeline.events[0].previously_imaged
+
+
+def test_edema_seen_in_a_small_part_of_a_region_is_there() -> None:
+    assert kinds(knee(0, 4.0, coverage=0.3)) == ["baseline"]
+
+
+def test_a_bone_never_imaged_before_is_new_and_says_so() -> None:
+    event = track([knee(0, 0.0), fake_result(Joint.ANKLE, LEFT, DAY + timedelta(90), {"talus": 3.0})]).events[
+        0
+    ]
+    assert event.kind is EventKind.NEW
+    assert not event.previously_imaged
+    assert event.previous_date is None
+    assert event.edema_ml_before is None
+    assert event.change_over_sdc is None
+
+
+def test_both_exams_of_the_first_day_are_baseline() -> None:
+    foot = fake_result(Joint.FOOT, RIGHT, DAY, {"metatarsal_2": 2.0})
+    assert kinds(knee(0, 4.0), foot) == ["baseline", "baseline"]
+
+
+def test_a_region_in_two_exams_of_one_day_counts_once() -> None:
+    ankle = fake_result(Joint.ANKLE, RIGHT, DAY, {"talus": 3.0})
+    foot = fake_result(Joint.FOOT, RIGHT, DAY, {"talus": 1.0}, coverage={"talus": 0.6})
+    timeline = track([foot, ankle])
+    assert [(event.region, event.edema_ml_after) for event in timeline.events] == [("talus", 3.0)]
+
+
+def test_both_hips_in_one_exam_are_told_apart() -> None:
+    first = fake_result(Joint.HIP, BOTH, DAY, {"right femoral_head": 20.0})
+    second = fake_result(Joint.HIP, BOTH, DAY + timedelta(200), {"left femoral_head": 20.0})
+    told = {(event.side, event.kind.value) for event in track([first, second]).events}
+    assert told == {("right", "baseline"), ("right", "resolved"), ("left", "new")}
+
+
+def test_the_users_own_labels_are_followed_without_a_side() -> None:
+    def own(days: int, edema_ml: float) -> ExamResult:
+        exam = Exam(Joint.OTHER, None, date=DAY + timedelta(days))
+        return result_of(exam, (measurement("label_1", None, edema_ml),))
+
+    assert kinds(own(0, 3.0), own(60, 0.0)) == ["baseline", "resolved"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"detection_ml": 0.0}, {"minimum_coverage": 1.2}, {"episode_days": -1}, {"change_ml": float("nan")}],
+)
+def test_settings_out_of_range_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(SettingsError):
+        TrackingSettings(**values)  # type: ignore[arg-type]
