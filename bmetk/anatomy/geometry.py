@@ -113,7 +113,9 @@ def _femur_rule(hip: HipLandmarks | None, knee: KneeLandmarks | None) -> _Rule:
 
 
 def _whole_femur(points: FloatArray, hip: HipLandmarks, knee: KneeLandmarks) -> _IntArray:
-    nearer_hip = np.linalg.norm(points - hip.head_centre_mm, axis=1) < np.linalg.norm(points - knee.notch_mm, axis=1)
+    nearer_hip = np.linalg.norm(points - hip.head_centre_mm, axis=1) < np.linalg.norm(
+        points - knee.notch_mm, axis=1
+    )
     return np.where(nearer_hip, _femur_by_hip(points, hip), _femur_by_knee(points, knee))
 
 
@@ -148,7 +150,10 @@ def _tibia_by_knee(points: FloatArray, knee: KneeLandmarks) -> _IntArray:
 
 
 def _split_at_notch(
-    points: FloatArray, knee: KneeLandmarks, near_joint: npt.NDArray[np.bool_], names: tuple[Region, Region, Region]
+    points: FloatArray,
+    knee: KneeLandmarks,
+    near_joint: npt.NDArray[np.bool_],
+    names: tuple[Region, Region, Region],
 ) -> _IntArray:
     medial, lateral, away = (region_value(name, knee.side) for name in names)
     is_lateral = (points - knee.notch_mm) @ knee.lateral_direction > 0
@@ -164,5 +169,3 @@ def _pelvis_rule(hip: HipLandmarks | None, side: Side) -> _Rule:
         return np.where(near, region_value(Region.ACETABULUM, side), 0).astype(np.uint8)
 
     return acetabulum
-
-

@@ -10,11 +10,11 @@ from bmetk.anatomy.names import Side
 from bmetk.image import RigidTransform
 from bmetk.image.grid import FloatArray
 
-ADULT_HEAD_RADIUS_MM = 24.0
-"""Femoral head radius at which the region definitions' millimetres hold."""
+ADULT_HEAD_RADIUS_MM = 22.8
+"""Femoral head radius at which the region definitions' millimetres hold: the shape model's mean."""
 
-ADULT_CONDYLE_WIDTH_MM = 82.0
-"""Bicondylar width of the femur at which the region definitions' millimetres hold."""
+ADULT_CONDYLE_WIDTH_MM = 78.7
+"""Distance between the epicondyles at which the region definitions' millimetres hold: the mean's too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

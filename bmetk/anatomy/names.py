@@ -172,7 +172,9 @@ def region_value(region: Region, side: Side) -> int:
 
 
 BONE_LABELS: dict[int, Label] = {
-    bone_value(bone, side): Label(bone.value, side, bone.value) for side in (Side.RIGHT, Side.LEFT) for bone in Bone
+    bone_value(bone, side): Label(bone.value, side, bone.value)
+    for side in (Side.RIGHT, Side.LEFT)
+    for bone in Bone
 }
 """Every bone value with its meaning."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+from bmetk.errors import UnreadableFileError
 from bmetk.image.grid import Grid
 from bmetk.image.images import LabelMap, ScalarImage
 from bmetk.image.transform import RigidTransform
@@ -47,3 +48,45 @@ def transform_to_sitk(transform: RigidTransform) -> sitk.AffineTransform:
     result.SetMatrix(tuple(float(v) for v in transform.rotation.ravel()))
     result.SetTranslation(tuple(float(v) for v in transform.translation_mm))
     return result
+
+
+def read_image(path: str) -> ScalarImage:
+    """Read intensities from a NIfTI, NRRD, MetaImage or other file that SimpleITK knows.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, damaged, of an unknown kind, not three-dimensional, or in colour.
+    """
+    return scalar_from_sitk(_read_volume(path))
+
+
+def read_labels(path: str) -> LabelMap:
+    """Read a label map or mask, whole numbers from 0 to 255, from a file; errors as `read_image`."""
+    return labels_from_sitk(_read_volume(path))
+
+
+def _read_volume(path: str) -> sitk.Image:
+    name = path.replace("\\", "/").rsplit("/", 1)[-1]
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(path)
+    warned = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # ITK writes to stderr on its own
+    try:
+        image: sitk.Image = reader.Execute()
+    except RuntimeError as error:
+        raise UnreadableFileError(
+            f"{name!r} cannot be read as an image: it is missing, damaged, oblique beyond repair or of an "
+            "unknown kind; give a NIfTI, NRRD or MHA file"
+        ) from error
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(warned)
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise UnreadableFileError(
+            f"{name!r} has {image.GetDimension()} dimensions, 3 are needed: give one volume"
+        )
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise UnreadableFileError(f"{name!r} holds colours or vectors, one value a voxel is needed")
+    return image
