@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from bmetk.anatomy import Joint, Region, Side
 from bmetk.exam import Contrast, Plane, Segmentation, Series
-from bmetk.image import Mask, ScalarImage
+from bmetk.image import Mask, RigidTransform, ScalarImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +124,14 @@ class ExamSpec:
 
 @dataclass(frozen=True, slots=True)
 class PatientSpec:
-    """A patient with exams in time order; ``name`` is the folder the studies go to."""
+    """A patient with exams in time order.
+
+    ``name`` is the folder the studies go to; ``language`` (ISO 639-1) is that of the scanner's user.
+    """
 
     name: str
     exams: tuple[ExamSpec, ...]
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +140,15 @@ class Truth:
 
     ``edema`` marks marrow voxels whose mean lesion membership (the smooth 0 to 1 field before it is
     multiplied by the strength) is at least one half; ``water_fraction`` is the interstitial
-    water that replaced marrow fat, 0 to 1.
+    water that replaced marrow fat, 0 to 1. ``motion`` is how the patient moved before T1 was taken:
+    from the world of the fluid-sensitive series to that of T1.
     """
 
     bones: Segmentation
     regions: Segmentation
     edema: Mask
     water_fraction: ScalarImage
+    motion: RigidTransform = field(default_factory=RigidTransform.identity)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
