@@ -139,7 +139,8 @@ def info(
     """Say what is in a file, folder or archive: patients, studies, series, and what can be used."""
     from bmetk.dicom import describe, describe_rows, scan
 
-    _settings(config)  # a bad file is refused even where no setting is used
+    if config is not None:  # a bad file is refused even where no setting is used; else stay quick
+        _settings(config)
     with _progress(verbose):
         inventory = scan(source)
     if as_json:

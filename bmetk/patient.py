@@ -91,8 +91,9 @@ def _write_course(
     results = [*earlier, *fresh]
     if not results:
         raise InputError("no exam to track; name at least one study or result folder")
-    timeline = track_exams(results, settings=settings)
     names = exam_names([result.exam for result in results])
+    spoken = [*(folder.name for folder in folders), *names[len(folders) :]]
+    timeline = track_exams(results, settings=settings, sources=spoken)
     sources: Mapping[str, ExamResult | Path] = dict(zip(names, [*folders, *fresh], strict=True))
     pages = {
         name: {REPORT_FILE: exam_page(source)}

@@ -159,9 +159,17 @@ def find_exam_bones(
     )
 
 
-def track_exams(results: Sequence[ExamResult], *, settings: Settings | None = None) -> Timeline:
-    """Follow one patient's edema through time; see `bmetk.tracking.track`."""
-    return track(results, settings=(settings or Settings()).tracking)
+def track_exams(
+    results: Sequence[ExamResult],
+    *,
+    settings: Settings | None = None,
+    sources: Sequence[str] | None = None,
+) -> Timeline:
+    """Follow one patient's edema through time; see `bmetk.tracking.track`.
+
+    ``sources`` names where each result came from, for messages.
+    """
+    return track(results, settings=(settings or Settings()).tracking, sources=sources)
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:

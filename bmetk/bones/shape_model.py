@@ -172,7 +172,7 @@ class LimbShapeModel:
         Marks are vertex numbers, so they follow shape, side and pose.
         """
         left = 1.0 if is_left(side) else -1.0
-        femur, tibia, fibula = (bones[n].vertices for n in ("femur", "tibia", "fibula"))
+        femur, tibia = (bones[n].vertices for n in ("femur", "tibia"))
         at = {
             (b, m): bones[b].vertices[i]
             for b in ("femur", "tibia", "fibula")
