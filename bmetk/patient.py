@@ -8,7 +8,15 @@ from pathlib import Path
 from bmetk.config import Settings
 from bmetk.errors import InputError
 from bmetk.exam import Exam, ExamResult
-from bmetk.export import EXAM_FILE, TIMELINE_FILE, TIMELINE_SCHEMA, load_result, whole_folder, write_timeline
+from bmetk.export import (
+    EXAM_FILE,
+    TIMELINE_FILE,
+    TIMELINE_SCHEMA,
+    load_result,
+    read_clinical,
+    whole_folder,
+    write_timeline,
+)
 from bmetk.pipeline import Progress, analyze, track_exams
 from bmetk.report import exam_page, timeline_page
 from bmetk.study import REPORT_FILE, ReadOptions, exams_of_study, run_all
@@ -21,6 +29,7 @@ def track_to(
     *,
     settings: Settings,
     options: ReadOptions,
+    clinical: Path | None = None,
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Timeline:
@@ -30,6 +39,7 @@ def track_to(
     ----------
     sources : studies, or folders that ``analyze`` or ``track`` wrote, in any order
     out : folder of the result, written whole or not at all
+    clinical : treatments and scores as CSV or JSON, carried in ``timeline.json``
 
     Raises
     ------
@@ -47,7 +57,8 @@ def track_to(
             for exam in exams_of_study(source, options)
         ]
         fresh = _analysed(exams, settings, on_progress)
-        return _write_course(folders, fresh, staged, settings, options)
+        course = () if clinical is None else read_clinical(clinical)
+        return _write_course(folders, fresh, staged, settings, options, course)
 
 
 def result_folders(source: Path) -> tuple[Path, ...]:
@@ -86,6 +97,7 @@ def _write_course(
     staged: Path,
     settings: Settings,
     options: ReadOptions,
+    clinical: Sequence[Mapping[str, object]] = (),
 ) -> Timeline:
     earlier = [load_result(folder) for folder in folders]
     results = [*earlier, *fresh]
@@ -106,6 +118,7 @@ def _write_course(
         exams=sources,
         exam_files=pages,
         extra_files={REPORT_FILE: timeline_page(timeline, exam_pages=names)},
+        clinical=clinical,
         keep_identity=options.keep_identity,
     )
     return timeline

@@ -141,7 +141,9 @@ def find_exam_bones(
         found = find_bones(series.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones)
         anatomy = _placed(found, series.image.grid, None)
     inside = Mask(np.ones(series.image.grid.shape, dtype=bool), series.image.grid)
-    measurements = measure_regions(None, anatomy.regions, inside, _expected(anatomy), anatomy.extent_ml)
+    measurements = measure_regions(
+        None, anatomy.regions, inside, _expected(anatomy), whole_ml=anatomy.extent_ml
+    )
     return ExamResult(
         exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
         bones=anatomy.bones,
@@ -244,7 +246,7 @@ def _measure(
         edema=found.edema,
         probability=found.probability,
         ratio=found.ratio,
-        measurements=measure_regions(found, anatomy.regions, covered, expected, anatomy.extent_ml),
+        measurements=measure_regions(found, anatomy.regions, covered, expected, whole_ml=anatomy.extent_ml),
         lesions=find_lesions(found, anatomy.regions),
         findings=()
         if own_bones

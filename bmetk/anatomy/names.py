@@ -162,12 +162,12 @@ _LEFT_OFFSET = 100
 
 
 def bone_value(bone: Bone, side: Side) -> int:
-    """Number of a bone in a label map: 1 to 99 on the right, 101 to 199 on the left."""
+    """Give the number of a bone in a label map: 1 to 99 on the right, 101 to 199 on the left."""
     return list(Bone).index(bone) + 1 + (_LEFT_OFFSET if side is Side.LEFT else 0)
 
 
 def region_value(region: Region, side: Side) -> int:
-    """Number of a region in a label map: 1 to 99 on the right, 101 to 199 on the left."""
+    """Give the number of a region in a label map: 1 to 99 on the right, 101 to 199 on the left."""
     return list(Region).index(region) + 1 + (_LEFT_OFFSET if side is Side.LEFT else 0)
 
 

@@ -1,5 +1,6 @@
 """Results as files: the exam folder, the timeline folder, and the same back again."""
 
+from bmetk.export.clinical import read_clinical
 from bmetk.export.exam_document import EXAM_SCHEMA, exam_document
 from bmetk.export.exam_folder import EXAM_FILE, load_result, save_result, write_result
 from bmetk.export.tables import measurements_frame
@@ -20,6 +21,7 @@ __all__ = [
     "exam_document",
     "load_result",
     "measurements_frame",
+    "read_clinical",
     "save_result",
     "save_timeline",
     "timeline_document",

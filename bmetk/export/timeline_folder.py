@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,13 @@ def write_timeline(
     exams: Mapping[str, ExamResult | Path] | None = None,
     exam_files: Mapping[str, Mapping[str, str | bytes]] | None = None,
     extra_files: Mapping[str, str | bytes] | None = None,
+    clinical: Sequence[Mapping[str, object]] = (),
     keep_identity: bool = False,
 ) -> None:
     """Write the files of a course into a folder that exists; for use within `whole_folder`.
 
-    See `save_timeline` for the parameters.
+    See `save_timeline` for the parameters; ``clinical`` is the course beside the images, as
+    `read_clinical` gives it.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def write_timeline(
             _write_exam(exam, folder / name, (exam_files or {}).get(name, {}), keep_identity)
         timeline.to_frame().to_csv(folder / TIMELINE_TABLE, index=False, lineterminator="\n")
         names = [*(exams or {}), TIMELINE_TABLE, *write_extra_files(extra_files or {}, folder), TIMELINE_FILE]
-        document = timeline_document(timeline, files=names)
+        document = timeline_document(timeline, files=names) | {"clinical": list(clinical)}
         (folder / TIMELINE_FILE).write_text(to_json(document), encoding="utf-8")
 
 

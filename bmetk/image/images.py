@@ -111,7 +111,9 @@ class LabelMap:
     def __post_init__(self) -> None:
         array = np.asarray(self.array)
         if array.dtype != np.uint8:
-            if array.size and (array.min() < 0 or array.max() > 255 or not np.array_equal(array, np.floor(array))):
+            if array.size and (
+                array.min() < 0 or array.max() > 255 or not np.array_equal(array, np.floor(array))
+            ):
                 raise GridMismatchError(
                     f"a label map holds whole numbers from 0 to 255, found {array.min()} to {array.max()}"
                 )

@@ -1,0 +1,1 @@
+"""The laboratory: exams with known bones and edema, made from bodies, tissues and signal equations."""

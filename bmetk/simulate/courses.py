@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib import resources
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ Facts = Mapping[str, Any]
 
 _EFFUSION = {"marked": 0.7, "mild": 0.35}
 _NO_EFFUSION = 0.1
+# Mean length of a month: exams that a report dates one month apart lie 30 or 31 days apart.
+_DAYS_A_MONTH = 30.4375
 _LANGUAGES = {"jimenez-martin-2019": "es", "koutserimpas-2025": "el", "costa-2025": "pt"}
 _FILL = {Joint.HIP: (0.75, 0.9), Joint.KNEE: (0.5, 0.7), Joint.ANKLE: (0.6, 0.8), Joint.FOOT: (0.55, 0.75)}
 _STRENGTH = (0.6, 0.8)
@@ -88,9 +91,10 @@ def course(course_id: str, seed: int = 0, *, coarse: float = 1.0) -> PatientSpec
     rng = np.random.default_rng([seed, zlib.crc32(course_id.encode())])
     start_year = int(rng.integers(2008, 2014))
     start_month, day = int(rng.integers(12)), int(rng.integers(1, 28))
+    onset = date_after(start_year, start_month, day)
     subject = _subject(rng, facts["patient"], start_year)
     exams = tuple(
-        _exam(rng, exam, subject, date_after(start_year, start_month + exam["month"], day), coarse)
+        _exam(rng, exam, subject, onset + timedelta(days=ceil(_DAYS_A_MONTH * exam["month"])), coarse)
         for exam in facts["exams"]
     )
     return PatientSpec(course_id, exams, _LANGUAGES.get(course_id, "en"))

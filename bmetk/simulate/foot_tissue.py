@@ -66,49 +66,44 @@ def _leg_muscles(leg: Frame) -> list[Strand]:
 
 
 def _plantar_muscles(find: Find, foot: Frame) -> list[Strand]:
+    rows = [*_sole_edges(find, foot), *_sole_middle(find, foot)]
+    return [strand(Tissue.MUSCLE, *nodes) for nodes in rows]
+
+
+def _sole_edges(find: Find, foot: Frame) -> list[list[Node]]:
+    """Abductor of the hallux, short flexor of the toes, abductor of the fifth toe."""
     lateral, anterior, up = foot.axes
     heel, inner = find("calcaneus", 0, -0.5, -1), find("calcaneus", -1, -0.2, -0.6)
     outer = find("calcaneus", 0.8, -0.3, -1)
     base1, head1 = find("metatarsal_1", -0.4, -1, -0.4), find("metatarsal_1", -0.3, 1, -0.8)
-    head3, base5, head5 = (
-        find("metatarsal_3", 0, 1, -1),
-        find("metatarsal_5", 0.5, -1, -0.6),
-        find("metatarsal_5", 0.3, 1, -0.8),
-    )
-    middle = (heel + head3) / 2 - 4 * up
-    navicular, cuboid = find("navicular", 0, 0, -1), find("cuboid", 0, 0, -1)
-    rows: list[list[Node]] = [
-        [
-            (inner + 4 * anterior, 5),
-            (0.6 * inner + 0.4 * base1 - 6 * lateral - 5 * up, 9),
-            (base1 - 7 * up, 7),
-            (head1, 2.5),
-        ],
-        [(heel + 14 * anterior, 5), (middle, 9), (0.3 * heel + 0.7 * head3 - 4 * up, 6), (head3 - 3 * up, 2)],
-        [
-            (outer + 6 * anterior, 5),
-            (0.5 * (outer + base5) + 3 * lateral, 8),
-            (0.5 * (base5 + head5) - 5 * up, 5),
-            (head5, 2),
-        ],
-        [
-            (heel + 20 * anterior + 10 * up, 7),
-            (0.5 * (navicular + cuboid) - 6 * up, 7),
-            (middle + 20 * anterior + 6 * up, 4),
-        ],
-        [(0.5 * (base1 + head1) - 8 * up, 8), (head1 + 3 * lateral, 3)],
-        [
-            (cuboid + 10 * anterior - 5 * up, 6),
-            (0.5 * (head1 + head3) - 14 * anterior - 3 * up, 8),
-            (head1 + 8 * lateral, 3),
-        ],
-        [
-            (find("calcaneus", 0.6, 1, 0.8), 4),
-            (find("cuboid", 0.2, 0.5, 1) + 4 * up, 7),
-            (find("metatarsal_3", 0, -1, 1) + 4 * up, 4),
-        ],
+    base5, head5 = find("metatarsal_5", 0.5, -1, -0.6), find("metatarsal_5", 0.3, 1, -0.8)
+    head3 = find("metatarsal_3", 0, 1, -1)
+    middle, front = (heel + head3) / 2 - 4 * up, 0.3 * heel + 0.7 * head3 - 4 * up
+    instep = 0.6 * inner + 0.4 * base1 - 6 * lateral - 5 * up
+    border, ray = 0.5 * (outer + base5) + 3 * lateral, 0.5 * (base5 + head5) - 5 * up
+    return [
+        [(inner + 4 * anterior, 5), (instep, 9), (base1 - 7 * up, 7), (head1, 2.5)],
+        [(heel + 14 * anterior, 5), (middle, 9), (front, 6), (head3 - 3 * up, 2)],
+        [(outer + 6 * anterior, 5), (border, 8), (ray, 5), (head5, 2)],
     ]
-    return [strand(Tissue.MUSCLE, *nodes) for nodes in rows]
+
+
+def _sole_middle(find: Find, foot: Frame) -> list[list[Node]]:
+    """Square muscle of the sole, short flexor and adductor of the hallux, short extensors on the back."""
+    lateral, anterior, up = foot.axes
+    heel, cuboid = find("calcaneus", 0, -0.5, -1), find("cuboid", 0, 0, -1)
+    base1, head1 = find("metatarsal_1", -0.4, -1, -0.4), find("metatarsal_1", -0.3, 1, -0.8)
+    head3 = find("metatarsal_3", 0, 1, -1)
+    middle = (heel + head3) / 2 + 2 * up + 20 * anterior
+    arch = 0.5 * (find("navicular", 0, 0, -1) + cuboid) - 6 * up
+    between = 0.5 * (head1 + head3) - 14 * anterior - 3 * up
+    back = find("cuboid", 0.2, 0.5, 1) + 4 * up, find("metatarsal_3", 0, -1, 1) + 4 * up
+    return [
+        [(heel + 20 * anterior + 10 * up, 7), (arch, 7), (middle, 4)],
+        [(0.5 * (base1 + head1) - 8 * up, 8), (head1 + 3 * lateral, 3)],
+        [(cuboid + 10 * anterior - 5 * up, 6), (between, 8), (head1 + 8 * lateral, 3)],
+        [(find("calcaneus", 0.6, 1, 0.8), 4), (back[0], 7), (back[1], 4)],
+    ]
 
 
 def _interossei(find: Find, foot: Frame) -> list[Strand]:
@@ -136,78 +131,63 @@ def _achilles(find: Find, leg: Frame) -> list[Strand]:
 
 
 def _tendons(find: Find, leg: Frame, foot: Frame) -> list[Strand]:
-    p, up = leg.point, foot.axes[2]
-    dark = Tissue.LIGAMENT
-    malleolus = find("fibula", 0.3, -0.6, -1)
-    inner = find("tibia", -1, -0.3, -0.8)
-    sustentaculum = find("calcaneus", -1, 0.6, 0.6)
-    toes = []
+    rows = [
+        *_toe_tendons(find, leg, foot),
+        *_front_tendons(find, leg, foot),
+        *_peroneal_tendons(find, leg, foot),
+        *_tunnel_tendons(find, leg, foot),
+    ]
+    return [strand(Tissue.LIGAMENT, *nodes) for nodes in rows]
+
+
+def _toe_tendons(find: Find, leg: Frame, foot: Frame) -> list[list[Node]]:
+    """Extensor and flexor of each of the four lateral toes."""
+    up, rows = foot.axes[2], []
+    origin = find("navicular", 0, 0, -1) - 12 * up
     for k in range(2, 6):
-        head = find(f"metatarsal_{k}", 0, 1, 1)
-        toes.append(
-            strand(
-                dark,
-                (p(12, 25, 8), 1.5),
-                (find(f"metatarsal_{k}", 0, -1, 1) + 5 * up, 1.3),
-                (head + 2.5 * up, 1.2),
-            )
-        )
-        under = find(f"metatarsal_{k}", 0, 1, -1) - 4 * up
-        toes.append(
-            strand(
-                dark,
-                (find("navicular", 0, 0, -1) - 12 * up, 1.8),
-                (under, 1.6),
-                (find(f"proximal_phalanx_{k}", 0, 1, -1) - 2 * up, 1.3),
-            )
-        )
+        ray = f"metatarsal_{k}"
+        over, under = find(ray, 0, 1, 1) + 2.5 * up, find(ray, 0, 1, -1) - 4 * up
+        toe = find(f"proximal_phalanx_{k}", 0, 1, -1) - 2 * up
+        rows.append([(leg.point(12, 25, 8), 1.5), (find(ray, 0, -1, 1) + 5 * up, 1.3), (over, 1.2)])
+        rows.append([(origin, 1.8), (under, 1.6), (toe, 1.3)])
+    return rows
+
+
+def _front_tendons(find: Find, leg: Frame, foot: Frame) -> list[list[Node]]:
+    """Anterior tibial, long extensors of the hallux and of the toes."""
+    p, up = leg.point, foot.axes[2]
+    ray, toe = find("metatarsal_1", 0.2, 0, 1) + 4 * up, find("distal_phalanx_1", 0, -1, 1) + 2 * up
     return [
-        *toes,
-        strand(
-            dark, (p(6, 18, 60), 2.4), (p(-10, 24, 12), 2.6), (find("medial_cuneiform", -1, 0.3, 0.5), 2.4)
-        ),
-        strand(
-            dark,
-            (p(6, 19, 45), 2.0),
-            (p(0, 26, 5), 2.0),
-            (find("metatarsal_1", 0.2, 0, 1) + 4 * up, 1.8),
-            (find("distal_phalanx_1", 0, -1, 1) + 2 * up, 1.5),
-        ),
-        strand(dark, (p(11, 18, 50), 2.6), (p(11, 25, 8), 2.6)),
-        strand(
-            dark,
-            (p(28, -23, 60), 2.2),
-            (malleolus + 3 * leg.point(0, -1, 0) - 3 * leg.origin_mm, 2.6),
-            (find("calcaneus", 1, 0.6, 0) + 2 * foot.axes[0], 2.2),
-            (find("metatarsal_5", 1, -1, 0), 2.0),
-        ),
-        strand(
-            dark,
-            (find("calcaneus", 1, 0.6, -0.3) + 2 * foot.axes[0], 2.2),
-            (find("cuboid", 0.6, 0, -1), 2.2),
-            (find("metatarsal_1", 0, -1, -1) - 2 * up, 2.0),
-        ),
-        strand(
-            dark,
-            (p(-21, -16, 50), 2.8),
-            (inner - 5 * foot.axes[1], 3.0),
-            (find("navicular", -1, 0, -0.4), 3.2),
-        ),
-        strand(
-            dark,
-            (p(-19, -20, 50), 2.0),
-            (inner - 9 * foot.axes[1], 2.1),
-            (sustentaculum, 2.0),
-            (find("navicular", 0, 0, -1) - 12 * up, 2.0),
-        ),
-        strand(
-            dark,
-            (p(-3, -23, 40), 2.4),
-            (find("talus", -0.2, -1, -0.2), 2.4),
-            (sustentaculum - 9 * up, 2.2),
-            (find("metatarsal_1", 0.3, 1, -1) - 4 * up, 2.0),
-            (find("distal_phalanx_1", 0, 0, -1), 1.8),
-        ),
+        [(p(6, 18, 60), 2.4), (p(-10, 24, 12), 2.6), (find("medial_cuneiform", -1, 0.3, 0.5), 2.4)],
+        [(p(6, 19, 45), 2.0), (p(0, 26, 5), 2.0), (ray, 1.8), (toe, 1.5)],
+        [(p(11, 18, 50), 2.6), (p(11, 25, 8), 2.6)],
+    ]
+
+
+def _peroneal_tendons(find: Find, leg: Frame, foot: Frame) -> list[list[Node]]:
+    """Short peroneal to the fifth ray, long one below the cuboid to the first."""
+    outward, up = foot.axes[0], foot.axes[2]
+    behind = find("fibula", 0.3, -0.6, -1) - 3 * leg.scale * leg.axes[1]
+    beside = find("calcaneus", 1, 0.6, 0) + 2 * outward
+    below = find("calcaneus", 1, 0.6, -0.3) + 2 * outward
+    base = find("metatarsal_1", 0, -1, -1) - 2 * up
+    return [
+        [(leg.point(28, -23, 60), 2.2), (behind, 2.6), (beside, 2.2), (find("metatarsal_5", 1, -1, 0), 2.0)],
+        [(below, 2.2), (find("cuboid", 0.6, 0, -1), 2.2), (base, 2.0)],
+    ]
+
+
+def _tunnel_tendons(find: Find, leg: Frame, foot: Frame) -> list[list[Node]]:
+    """Posterior tibial and the two long flexors behind the inner ankle."""
+    p, anterior, up = leg.point, foot.axes[1], foot.axes[2]
+    inner, shelf = find("tibia", -1, -0.3, -0.8), find("calcaneus", -1, 0.6, 0.6)
+    arch = find("navicular", 0, 0, -1) - 12 * up
+    groove, sole = find("talus", -0.2, -1, -0.2), find("metatarsal_1", 0.3, 1, -1) - 4 * up
+    toe = find("distal_phalanx_1", 0, 0, -1)
+    return [
+        [(p(-21, -16, 50), 2.8), (inner - 5 * anterior, 3.0), (find("navicular", -1, 0, -0.4), 3.2)],
+        [(p(-19, -20, 50), 2.0), (inner - 9 * anterior, 2.1), (shelf, 2.0), (arch, 2.0)],
+        [(p(-3, -23, 40), 2.4), (groove, 2.4), (shelf - 9 * up, 2.2), (sole, 2.0), (toe, 1.8)],
     ]
 
 

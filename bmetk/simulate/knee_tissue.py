@@ -6,6 +6,7 @@ import numpy as np
 
 from bmetk.anatomy import Side
 from bmetk.bones.shape_model import LimbLandmarks
+from bmetk.image.grid import FloatArray
 from bmetk.simulate.strands import Frame, SoftTissue, Strand, extreme, jittered, ribbon, strand
 from bmetk.simulate.subject import PosedSubject
 from bmetk.simulate.tissue import Tissue
@@ -114,54 +115,44 @@ def _cruciates(f: Frame, t: Frame, s: float) -> list[Strand]:
 
 
 def _tendons(subject: PosedSubject, side: Side, f: Frame, t: Frame) -> list[Strand]:
+    head = extreme(subject.bone("fibula", side).surface, t.axes[2], 0.01)
+    return [*_extensor(subject, side, f, t), *_collaterals(f, t, head), *_hamstring_tendons(f, t, head)]
+
+
+def _extensor(subject: PosedSubject, side: Side, f: Frame, t: Frame) -> list[Strand]:
+    """Patellar tendon, quadriceps tendon and the layer that joins them over the patella."""
     lateral, anterior, up = f.axes
-    patella, tibia = subject.bone("patella", side).surface, subject.bone("tibia", side).surface
-    fibula = subject.bone("fibula", side).surface
+    patella, s = subject.bone("patella", side).surface, f.scale
     top, apex = extreme(patella, up + 0.3 * anterior, 0.02), extreme(patella, -up + 0.1 * anterior, 0.02)
     front = patella.vertices.mean(0) + 9.5 * anterior
-    tubercle = _tubercle(t, tibia.vertices)
-    head = extreme(fibula, t.axes[2], 0.01)
-    s = f.scale
+    tubercle = _tubercle(t, subject.bone("tibia", side).surface.vertices)
+    below = [(apex, 2.4), ((apex + tubercle) / 2 + t.axes[1], 2.3), (tubercle, 2.6)]
+    above = [(f.point(2, 48, 120), 1.6), (f.point(2, 46, 75), 2.5), (top, 3.0)]
     return [
-        *ribbon(
-            Tissue.LIGAMENT,
-            [(apex, 2.4), ((apex + tubercle) / 2 + t.axes[1], 2.3), (tubercle, 2.6)],
-            lateral,
-            20 * s,
-        ),
-        *ribbon(
-            Tissue.LIGAMENT,
-            [(f.point(2, 48, 120), 1.6), (f.point(2, 46, 75), 2.5), (top, 3.0)],
-            lateral,
-            24 * s,
-        ),
+        *ribbon(Tissue.LIGAMENT, below, lateral, 20 * s),
+        *ribbon(Tissue.LIGAMENT, above, lateral, 24 * s),
         *ribbon(Tissue.LIGAMENT, [(top, 1.3), (front, 1.1), (apex, 1.3)], lateral, 18 * s),
-        *ribbon(
-            Tissue.LIGAMENT,
-            [(f.point(-45, 2, 2), 1.2), (t.point(-42, 2, -25), 1.2), (t.point(-34, 4, -65), 1.0)],
-            f.axes[1],
-            9,
-        ),
-        strand(Tissue.LIGAMENT, (f.point(42, -2, 2), 1.8), (head + 2 * lateral, 2.0)),
-        *ribbon(
-            Tissue.LIGAMENT,
-            [(f.point(46, 18, 110), 0.9), (f.point(46, 20, 20), 1.3), (t.point(32, 24, -34), 1.5)],
-            f.axes[1],
-            10,
-        ),
-        strand(Tissue.LIGAMENT, (f.point(38, -18, 20), 2.4), (head, 3.0)),
-        strand(
-            Tissue.LIGAMENT,
-            (f.point(-21, -49, 60), 2.0),
-            (t.point(-36, -20, -25), 2.0),
-            (t.point(-18, 14, -60), 1.6),
-        ),
-        strand(
-            Tissue.LIGAMENT,
-            (f.point(-46, -31, 60), 1.6),
-            (t.point(-42, -14, -30), 1.6),
-            (t.point(-20, 16, -58), 1.4),
-        ),
+    ]
+
+
+def _collaterals(f: Frame, t: Frame, head: FloatArray) -> list[Strand]:
+    """Medial and lateral collateral ligaments and the iliotibial band."""
+    medial = [(f.point(-45, 2, 2), 1.2), (t.point(-42, 2, -25), 1.2), (t.point(-34, 4, -65), 1.0)]
+    band = [(f.point(46, 18, 110), 0.9), (f.point(46, 20, 20), 1.3), (t.point(32, 24, -34), 1.5)]
+    return [
+        *ribbon(Tissue.LIGAMENT, medial, f.axes[1], 9),
+        strand(Tissue.LIGAMENT, (f.point(42, -2, 2), 1.8), (head + 2 * f.axes[0], 2.0)),
+        *ribbon(Tissue.LIGAMENT, band, f.axes[1], 10),
+    ]
+
+
+def _hamstring_tendons(f: Frame, t: Frame, head: FloatArray) -> list[Strand]:
+    """Biceps, semitendinosus and gracilis."""
+    p, q = f.point, t.point
+    return [
+        strand(Tissue.LIGAMENT, (p(38, -18, 20), 2.4), (head, 3.0)),
+        strand(Tissue.LIGAMENT, (p(-21, -49, 60), 2.0), (q(-36, -20, -25), 2.0), (q(-18, 14, -60), 1.6)),
+        strand(Tissue.LIGAMENT, (p(-46, -31, 60), 1.6), (q(-42, -14, -30), 1.6), (q(-20, 16, -58), 1.4)),
     ]
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from bmetk.anatomy import BONE_OF_REGION, Region, Side, region_value
+from bmetk.anatomy import BONE_OF_REGION, Joint, Region, Side, region_value
 from bmetk.anatomy.geometry import divide_regions
 from bmetk.anatomy.landmarks import HipLandmarks
 from bmetk.image import Grid, LabelMap
@@ -24,7 +24,21 @@ from bmetk.simulate.subject import PosedBone, PosedSubject, subject_rng
 
 _SAMPLE_MM = 3.0
 _BISECTIONS = 14
-_SMALL_BONE_MM = 22.0
+_SHAFT_MM = {
+    ("femur", Joint.HIP): 150.0,
+    ("femur", Joint.KNEE): 80.0,
+    ("tibia", Joint.KNEE): 70.0,
+    ("fibula", Joint.KNEE): 45.0,
+    ("tibia", Joint.ANKLE): 55.0,
+    ("fibula", Joint.ANKLE): 60.0,
+    ("tibia", Joint.FOOT): 55.0,
+    ("fibula", Joint.FOOT): 60.0,
+}
+"""How far from its end a long bone can hold a lesion, mm."""
+_DISTAL_ENDS = (
+    ("femur", Joint.KNEE),
+    *((b, j) for b in ("tibia", "fibula") for j in (Joint.ANKLE, Joint.FOOT)),
+)
 
 
 def label_regions(subject: PosedSubject, bones: LabelMap, parts: LabelMap | None = None) -> LabelMap:
@@ -75,11 +89,15 @@ class LesionShape:
         return np.asarray((distance + wobble).reshape(body_mm.shape[:-1]), np.float32)
 
     def membership(self, body_mm: FloatArray, depth_inside_mm: Volume, limit: Volume | float) -> Volume:
-        """Return the smooth 0 to 1 field given how deep points lie in the regions, mm."""
+        """Return the smooth 0 to 1 field given how deep points lie in the regions, mm.
+
+        It fades out towards the rest of the bone, the more gradually the less of the region it takes.
+        """
         width = np.float32(max(self.spec.edge_mm, 0.5) / 3.4)
         field = 1.0 / (1.0 + np.exp(np.clip((self.score(body_mm) - limit) / width, -30, 30)))
-        edge = min(1.5 * self.spec.edge_mm, 0.3 * self.reach_mm)
-        ragged = 0.10 * min(self.reach_mm, 25.0) * np.maximum(self.noise[0].at(1.7 * body_mm) + 0.5, 0)
+        free = 1.0 - 0.85 * min(self.spec.fill, 1.0)
+        edge = min(1.5 * self.spec.edge_mm, 0.3 * self.reach_mm) * free
+        ragged = 0.10 * free * min(self.reach_mm, 25.0) * np.maximum(self.noise[0].at(1.7 * body_mm) + 0.5, 0)
         field = field * smoothstep(depth_inside_mm - ragged, -0.1, max(edge, 0.5))
         if self.spared is not None:
             centre, lateral, radius = self.spared
@@ -96,16 +114,27 @@ def draw_lesion(
         return None
     grid = _bone_grid(bone)
     inside, regions = label_bone(subject, bone, grid)
+    points = bone.to_body.apply(grid.world_coordinates())
+    regions = np.where(_near_joint(bone, subject.joint, points), regions, 0).astype(np.uint8)
     present = tuple(v for v in wanted if np.any(regions == v))
     if not present:
         return None
     rng = np.random.default_rng([person.seed, spec.seed, *bone.key.encode()])
-    points = bone.to_body.apply(grid.world_coordinates())
     shape = _draw_shape(spec, subject, bone, present, points, regions, rng)
     limits = _fit_limits(shape, points, inside, regions, grid)
     return LesionShape(
         spec, present, shape.path_mm, shape.noise, shape.amplitude_mm, limits, shape.spared, shape.reach_mm
     )
+
+
+def _near_joint(bone: PosedBone, joint: Joint, points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Leave out the shaft far from the joint: regions there have no end of their own."""
+    reach = _SHAFT_MM.get((bone.name, joint))
+    if reach is None:
+        return np.ones(points.shape[:-1], bool)
+    distal, proximal = end_distances(bone, points)
+    end = distal if (bone.name, joint) in _DISTAL_ENDS else proximal
+    return np.asarray(end < reach)
 
 
 def _bone_grid(bone: PosedBone) -> Grid:

@@ -102,3 +102,13 @@ def test_fracture_line_lies_below_the_joint_surface(field: BoneField, subject: P
     line = fracture_line(field, lesion_on(field, shape, subject), shape, PERSON) > 0.4
     assert line.any()
     assert 1.5 < np.median(field.depth_mm[line]) < 6.0
+
+
+def test_lesion_of_a_metaphysis_lies_within_reach_of_the_joint(
+    field: BoneField, subject: PosedSubject
+) -> None:
+    spec = LesionSpec((Region.DISTAL_FEMORAL_METAPHYSIS,), Side.LEFT, fill=0.5)
+    shape = draw_lesion(spec, subject, PERSON, field.bone)
+    assert shape is not None
+    centre = field.bone.to_body.apply(subject.centre_mm)
+    assert np.linalg.norm(shape.path_mm - centre, axis=1).max() < 75.0

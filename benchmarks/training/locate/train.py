@@ -1,0 +1,284 @@
+"""Train the slice network of `bmetk.bones.locate` on painted exams only.
+
+    python benchmarks/training/locate/train.py --library /tmp/anatomies --out /tmp/run --minutes 20
+
+The network sees three neighbouring slices in a fixed orientation with their plane, and names the bone of each
+pixel of the middle one. Several processes paint, one learns. ``last.pt`` holds the running mean of the weights,
+``log.jsonl`` the log. Needs PyTorch 2.13 (see ``README.md``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import multiprocessing as mp
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty
+
+import numpy as np
+import torch
+from paint import (
+    OTHER_BONE,
+    acquire,
+    draw_view,
+    load_anatomy,
+    nearest_label,
+    normalize,
+    paint,
+    place,
+    sample_volume,
+)
+from torch import Tensor, nn
+from torch.nn import functional as nnf
+
+CLASSES = 13
+INPUTS = 10
+JOINTS = ("hip", "knee", "foot")
+UNTOLD = 0.2
+CHANNELS = (20, 32, 48, 72, 96)
+BATCH = 10
+FRESH = 3
+SIZE = 96
+POOL = 80
+SHARES = {"hip": 0.36, "knee": 0.28, "foot": 0.36}
+HELD_OUT = 9000
+EMA = 0.995
+FOREGROUND = 2.5
+PLANES = ("axial", "coronal", "sagittal")
+
+Stack = tuple[np.ndarray, np.ndarray, int, str]
+
+
+def block(inputs: int, outputs: int) -> nn.Sequential:
+    """Convolve twice, normalized over groups of channels."""
+    layers: list[nn.Module] = []
+    for channels in (inputs, outputs):
+        layers += [
+            nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+            nn.GroupNorm(4, outputs),
+            nn.LeakyReLU(0.02, inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class SliceNet(nn.Module):
+    """Map (N, 10, R, C), three slices, field of view, plane and joint flags, to (N, 13, R, C), R and C multiples of 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList(
+            [block(i, o) for i, o in zip((INPUTS, *CHANNELS[:-1]), CHANNELS, strict=True)]
+        )
+        pairs = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
+        self.up = nn.ModuleList([block(low + high, low) for low, high in reversed(pairs)])
+        self.last = nn.Conv2d(CHANNELS[0], CLASSES, 1)
+        with torch.no_grad():
+            self.last.bias.zero_()
+            self.last.bias[0] = 2.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits."""
+        kept = []
+        for number, layer in enumerate(self.down):
+            x = layer(nnf.max_pool2d(x, 2) if number else x)
+            kept.append(x)
+        for layer, skip in zip(self.up, reversed(kept[:-1]), strict=True):
+            x = layer(torch.cat([nnf.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
+        return self.last(x)
+
+
+def paint_stack(anatomy, seed: list[int], hard: float) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """Paint one series: image and labels (S, R, C) in the fixed orientation, and the plane's number."""
+    rng = np.random.default_rng(seed)
+    gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    view, wide = draw_view(anatomy.joint, rng)
+    where = place(anatomy, view, wide, rng, gen, hard)
+    image = acquire(paint(anatomy, where, view, rng, gen, hard), view, rng, gen, hard).numpy()
+    index = torch.stack(torch.meshgrid(*[torch.arange(n).float() for n in view.shape], indexing="ij"), -1)
+    spot = (where.series_points(index) - anatomy.origin) / anatomy.spacing
+    label = nearest_label(anatomy.label, spot)
+    label[sample_volume(anatomy.planes[:, :1], spot)[0] > 0] = 0
+    label[label == OTHER_BONE] = 0
+    plane = (
+        (2, 1, 0)[int(np.argmax(np.abs(view.axes[:, 0])))]
+        if False
+        else int(np.argmax(np.abs(view.axes[:, 0])))
+    )
+    plane = {2: 0, 1: 1, 0: 2}[plane]
+    image = normalize(image, np.ones(image.shape, bool))
+    label = label.numpy().astype(np.uint8)
+    down = view.axes[:, 1] @ (np.array([0, 1, 0]) if plane == 0 else np.array([0, 0, -1]))
+    if down < 0:
+        image, label = image[:, ::-1], label[:, ::-1]
+    return np.ascontiguousarray(image), np.ascontiguousarray(label), plane, anatomy.joint
+
+
+def batch_of(pool: list[Stack]) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw slices of different series, those with bone first, cut or padded to one size."""
+    inputs = np.zeros((BATCH, INPUTS, SIZE, SIZE), np.float32)
+    labels = np.zeros((BATCH, SIZE, SIZE), np.int64)
+    for k in range(BATCH):
+        image, label, plane, joint = pool[k if k < FRESH else int(np.random.randint(len(pool)))]
+        bony = label.any((1, 2)) + 0.1
+        s = int(np.random.choice(len(image), p=bony / bony.sum()))
+        near = [min(max(s + d, 0), len(image) - 1) for d in (-1, 0, 1)]
+        (into_r, from_r), (into_c, from_c) = (fit(n, SIZE) for n in image.shape[1:])
+        inputs[k, :3, into_r, into_c] = image[near][:, from_r, from_c] * np.exp(np.random.normal(0, 0.1))
+        inputs[k, 3, into_r, into_c] = 1
+        inputs[k, 4 + plane] = 1
+        if np.random.random() > UNTOLD:
+            inputs[k, 7 + JOINTS.index(joint)] = 1
+        labels[k, into_r, into_c] = label[s][from_r, from_c]
+        if plane != 2 and np.random.random() < 0.5:  # a mirrored body is a body
+            inputs[k], labels[k] = inputs[k, :, :, ::-1].copy(), labels[k, :, ::-1].copy()
+    x = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
+    return x, torch.from_numpy(labels), x[:, 3] > 0
+
+
+def fit(size: int, room: int) -> tuple[slice, slice]:
+    """Place a row of one length into another at random: where it goes, and what of it."""
+    take = min(size, room)
+    into, out = np.random.randint(room - take + 1), np.random.randint(size - take + 1)
+    return slice(into, into + take), slice(out, out + take)
+
+
+def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
+    """Add weighted cross-entropy and one minus the mean Dice of the classes present."""
+    logs = logits.float().log_softmax(1).permute(1, 0, 2, 3).flatten(1)
+    truth, seen = label.flatten(), inside.flatten().float()
+    weight = torch.where(truth > 0, FOREGROUND, 1.0) * seen
+    entropy = -(logs.gather(0, truth[None])[0] * weight).sum() / weight.sum()
+    p = logs.exp() * seen
+    both = torch.zeros(CLASSES).index_add(0, truth, p.gather(0, truth[None])[0])
+    count = torch.zeros(CLASSES).index_add(0, truth, seen)
+    here = count > 12
+    dice = (2 * both[here] + 1) / (p.sum(1)[here] + count[here] + 1)
+    bone, true = (1 - p[0]) * seen, (truth > 0) * seen  # any bone at all: the first thing to learn
+    union = (2 * (bone * true).sum() + 1) / (bone.sum() + true.sum() + 1)
+    return entropy + 0.7 * (1 - dice.mean()) + 0.7 * (1 - union)
+
+
+def paint_forever(library: Path, seed: int, queue: mp.Queue, hard: float) -> None:
+    """Fill the queue."""
+    os.setsid()
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(seed)
+    known = {}
+    number = 0
+    while True:
+        joint = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        files = [p for p in sorted(library.glob(f"{joint}_*.npz")) if int(p.stem.split("_")[1]) < HELD_OUT]
+        path = files[int(rng.integers(len(files)))]
+        if path not in known:
+            known[path] = load_anatomy(path)
+        queue.put(paint_stack(known[path], [seed, number], hard))
+        number += 1
+
+
+def widen(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Let a network that was told no joint go on with joint flags: new inputs start without weight."""
+    first = weights["down.0.0.weight"]
+    missing = INPUTS - first.shape[1]
+    weights["down.0.0.weight"] = torch.cat([first, first.new_zeros(first.shape[0], missing, 3, 3)], 1)
+    return weights
+
+
+def train(given: argparse.Namespace) -> None:
+    """Run the training."""
+    torch.manual_seed(given.seed)
+    np.random.seed(given.seed)
+    torch.set_num_threads(given.threads)
+    context = mp.get_context("spawn")
+    queue = context.Queue(maxsize=16)
+    for k in range(given.painters):
+        context.Process(
+            target=paint_forever, args=(given.library, given.seed + k, queue, given.hard), daemon=True
+        ).start()
+    net = SliceNet().to(memory_format=torch.channels_last)
+    if given.resume:
+        net.load_state_dict(widen(torch.load(given.resume)))
+    mean = copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-4)
+    given.out.mkdir(parents=True, exist_ok=True)
+    pool: list[Stack] = []
+    start = saved = time.time()
+    step, losses = 0, []
+    overlaps: list[list[float]] = []
+    with (given.out / "log.jsonl").open("a") as log:
+        while (elapsed := time.time() - start) < 60 * given.minutes:
+            share = elapsed / (60 * given.minutes)
+            rate = given.rate * min(1.0, (step + 1) / 40) * max(0.01, 0.5 * (1 + np.cos(np.pi * share)))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            refill(queue, pool)
+            x, label, inside = batch_of(pool)
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = net(x)
+            loss = loss_of(logits, label, inside)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+            optimizer.step()
+            step += 1
+            keep = min(EMA, (1 + step) / (10 + step))
+            with torch.no_grad():
+                for a, b in zip(mean.parameters(), net.parameters(), strict=True):
+                    a.lerp_(b, 1 - keep)
+            losses.append(float(loss.detach()))
+            overlaps.append(overlap(logits.detach(), label, inside))
+            if step % 50 == 0:
+                row = {"step": step, "seconds": round(elapsed), "loss": round(float(np.mean(losses)), 3)}
+                row |= {"bone": round(float(np.mean([o[0] for o in overlaps])), 3)}
+                row |= {"dice": round(float(np.mean([v for o in overlaps for v in o[1:]])), 3)}
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+                losses, overlaps = [], []
+            if time.time() - saved > 60:
+                saved = time.time()
+                torch.save(mean.state_dict(), given.out / "last.pt")
+    torch.save(mean.state_dict(), given.out / "last.pt")
+
+
+def overlap(logits: Tensor, label: Tensor, inside: Tensor) -> list[float]:
+    """Dice of each bone present."""
+    found = logits.argmax(1) * inside
+    both = [((found == k) & (label == k)).sum() for k in range(1, CLASSES)]
+    total = [(found == k).sum() + (label == k).sum() for k in range(1, CLASSES)]
+    bone = [float(2 * ((found > 0) & (label > 0)).sum() / ((found > 0).sum() + (label > 0).sum() + 1))]
+    return bone + [
+        float(2 * a / t)
+        for a, t, k in zip(both, total, range(1, CLASSES), strict=True)
+        if (label == k).sum() > 30
+    ]
+
+
+def refill(queue: mp.Queue, pool: list[Stack]) -> None:
+    """Put what was painted in front of the pool, and wait only while there is too little."""
+    while len(pool) < 16:
+        pool.insert(0, queue.get())
+    with suppress(Empty):
+        pool.insert(0, queue.get_nowait())
+    del pool[POOL:]
+
+
+def main() -> None:
+    """Read the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--seed", type=int, default=20261)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--hard", type=float, default=0.5, help="clutter, turns and noise, 0 to 1")
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--painters", type=int, default=1)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Run the command line as ``python -m bmetk``."""
+
+from bmetk.cli import main
+
+main()

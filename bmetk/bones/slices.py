@@ -1,0 +1,162 @@
+"""Name the bone of every pixel, slice by slice, with a small network.
+
+A 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) sees each slice with its two
+neighbours, always the same way up, and is told the plane and, where it is known, the joint. It was trained
+on painted exams of random contrast, pose, field of view and slice geometry alone, by the recipe of SynthSeg
+(Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script and log.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from scipy import ndimage
+
+from bmetk.anatomy import Joint
+from bmetk.image import Grid, ScalarImage
+
+FloatArray = npt.NDArray[np.float32]
+
+PIXEL_MM = 2.2
+"""In-plane spacing that the network was trained about."""
+_BLOCK = 16
+"""The network halves its grid four times."""
+_BATCH = 8
+_INPUTS = 10
+"""Three slices, the field of view, three planes, three joints."""
+_FIRST_PLANE = 4
+_JOINT_FLAG = {Joint.HIP: 7, Joint.KNEE: 8, Joint.ANKLE: 9, Joint.FOOT: 9}
+_BODY = 0.1
+"""Share of the brightest intensity below which a voxel is air."""
+_BLUR = 0.42
+"""Anti-alias Gaussian: its sigma per millimetre of resolution given up."""
+
+# By the axis of the slice normal (x, y, z): the plane's flag, and the LPS directions of down and right.
+_LAYOUT = {
+    0: (2, np.array([0.0, 0.0, -1.0]), np.array([0.0, 1.0, 0.0])),
+    1: (1, np.array([0.0, 0.0, -1.0]), np.array([1.0, 0.0, 0.0])),
+    2: (0, np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])),
+}
+
+
+def slice_probabilities(
+    image: ScalarImage, *, joint: Joint | None = None, threads: int = 1
+) -> tuple[FloatArray, Grid]:
+    """Give the probability of each class at every pixel.
+
+    Parameters
+    ----------
+    image : any scale of intensity; marrow should be bright
+    joint : what is known to be in view; None where the picture alone must tell
+    threads : processor threads of the network
+
+    Returns
+    -------
+    probabilities : float32, shape (K, S, R, C), summing to 1 over the classes
+    grid : Grid of shape (S, R, C), about 2.2 mm in plane
+    """
+    upright, plane = stand_upright(image)
+    flags = [_FIRST_PLANE + plane]
+    if joint in _JOINT_FLAG:
+        flags.append(_JOINT_FLAG[joint])
+    thin = shrink_in_plane(upright)
+    array = normalize(thin.array)
+    answers = [_run(part, flags, threads) for part in _batches(array)]
+    return np.ascontiguousarray(np.concatenate(answers).transpose(1, 0, 2, 3)), thin.grid
+
+
+def stand_upright(image: ScalarImage) -> tuple[ScalarImage, int]:
+    """Reorder the axes so that slices come first and every slice stands the same way.
+
+    Axial slices show the front on top, coronal and sagittal ones the head; the patient's right is on the
+    left, or the front in sagittal slices. Nothing is interpolated.
+
+    Returns
+    -------
+    image : the same voxels in the same places
+    plane : 0 axial, 1 coronal, 2 sagittal
+    """
+    axes, spacing = image.grid.axes, image.grid.spacing_mm
+    thick = int(np.argmax(spacing)) if max(spacing) > 1.3 * float(np.median(spacing)) else 0
+    plane, down, right = _LAYOUT[int(np.argmax(np.abs(axes[:, thick])))]
+    first, second = (axis for axis in range(3) if axis != thick)
+    if abs(axes[:, first] @ down) < abs(axes[:, second] @ down):
+        first, second = second, first
+    order = (thick, first, second)
+    affine = image.grid.affine[:, [*order, 3]].copy()
+    array = image.array.transpose(order)
+    for place, direction in ((1, down), (2, right)):
+        if affine[:3, place] @ direction < 0:
+            array = np.flip(array, place)
+            affine[:3, 3] += affine[:3, place] * (array.shape[place] - 1)
+            affine[:3, place] *= -1
+    grid = Grid((array.shape[0], array.shape[1], array.shape[2]), affine)
+    return ScalarImage(np.ascontiguousarray(array), grid), plane
+
+
+def shrink_in_plane(image: ScalarImage) -> ScalarImage:
+    """Resample rows and columns to about `PIXEL_MM`, blurring what gets lost; slices stay."""
+    array = np.nan_to_num(np.asarray(image.array, dtype=np.float32), posinf=0.0, neginf=0.0)
+    shape = [array.shape[0]]
+    spacing = [image.grid.spacing_mm[0]]
+    for axis in (1, 2):
+        fine = image.grid.spacing_mm[axis]
+        count = max(8, round(array.shape[axis] * fine / PIXEL_MM))
+        shape.append(count)
+        spacing.append(array.shape[axis] * fine / count)
+        sigma = _BLUR * np.sqrt(max(spacing[axis] ** 2 - fine**2, 0.0)) / fine
+        if sigma > 0.2:  # voxels; less is no blur at all
+            array = ndimage.gaussian_filter1d(array, sigma, axis=axis, mode="nearest", truncate=2.5)
+    factors = [new / old for new, old in zip(shape, array.shape, strict=True)]
+    array = ndimage.zoom(array, factors, order=1, mode="nearest", grid_mode=True)
+    start = image.grid.to_world([0.0, *((1 / f - 1) / 2 for f in factors[1:])])
+    grid = Grid.from_axes(
+        (shape[0], shape[1], shape[2]), (spacing[0], spacing[1], spacing[2]), image.grid.axes, start
+    )
+    return ScalarImage(array, grid)
+
+
+def normalize(array: FloatArray) -> FloatArray:
+    """Scale intensities so that the bright tissue is near 1, 2 at most."""
+    body = array[array > _BODY * np.quantile(array, 0.99)]
+    top = float(np.quantile(body, 0.95)) if body.size else 1.0
+    return np.asarray(np.clip(array / max(top, 1e-6), 0, 2), dtype=np.float32)
+
+
+def _batches(array: FloatArray) -> list[FloatArray]:
+    """Join each slice with its neighbours: parts of shape (N, 3, R, C)."""
+    last = len(array) - 1
+    near = np.stack([np.clip(np.arange(len(array)) + d, 0, last) for d in (-1, 0, 1)], axis=1)
+    joined = array[near]
+    return [joined[k : k + _BATCH] for k in range(0, len(joined), _BATCH)]
+
+
+def _run(slices: FloatArray, flags: list[int], threads: int) -> FloatArray:
+    """Run the network on (N, 3, R, C), padded evenly and cut back: probabilities (N, K, R, C)."""
+    count, _, rows, columns = slices.shape
+    missing = [-n % _BLOCK for n in (rows, columns)]
+    before = [m // 2 for m in missing]
+    inputs = np.zeros((count, _INPUTS, rows + missing[0], columns + missing[1]), dtype=np.float32)
+    window = (slice(before[0], before[0] + rows), slice(before[1], before[1] + columns))
+    inputs[(slice(None), slice(0, 3), *window)] = slices
+    inputs[(slice(None), 3, *window)] = 1
+    inputs[:, flags] = 1
+    logits = _session(threads).run(None, {"slices": inputs})[0][(slice(None), slice(None), *window)]
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+@cache
+def _session(threads: int) -> ort.InferenceSession:
+    """Load the packaged network, once for each number of threads."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads must not burn a core.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    model = files("bmetk.bones").joinpath("data", "slices.onnx").read_bytes()
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,169 @@
+"""Candidate lesions and the rules that tell them from what only looks like edema."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, special
+
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import BoolArray, Box, Float32Array, MarrowVolume, boxes
+from bmetk.exam import Check, CheckStatus
+from bmetk.image import Grid
+
+IntArray = npt.NDArray[np.int32]
+_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+_CYST_SHARE = 0.4
+_CERTAIN_SHARE = 0.2
+_OUTLINE_ERROR_MM = 0.8
+_BLUR_MM = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signs:
+    """What tells a lesion from a mimic; arrays of shape (S, R, C).
+
+    Parameters
+    ----------
+    depth_mm : below the surface of the bone
+    contrast : fluid signal above normal marrow, in units of normal marrow
+    fluid_like : brighter than edema's water can be
+    certain : edema by every rule for single voxels
+    rim_lesion_mm : depth that a lesion must reach in this bone
+    """
+
+    depth_mm: Float32Array
+    contrast: Float32Array
+    fluid_like: BoolArray
+    certain: BoolArray
+    rim_lesion_mm: Float32Array
+
+    def within(self, box: Box) -> Signs:
+        """Crop all of them."""
+        return Signs(
+            self.depth_mm[box],
+            self.contrast[box],
+            self.fluid_like[box],
+            self.certain[box],
+            self.rim_lesion_mm[box],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One connected thing, cropped, with its signs."""
+
+    inside: BoolArray
+    signs: Signs
+    grid: Grid
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume, mL."""
+        return int(np.count_nonzero(self.inside)) * self.grid.voxel_ml
+
+    def lengths_mm(self) -> npt.NDArray[np.float64]:
+        """Full lengths along the three principal axes, mm, longest first."""
+        index = np.argwhere(self.inside).astype(np.float64) * np.asarray(self.grid.spacing_mm)
+        voxel = np.diag(np.asarray(self.grid.spacing_mm) ** 2 / 12)
+        covariance = np.cov(index.T) + voxel if len(index) > 1 else voxel
+        variances = np.maximum(np.linalg.eigvalsh(covariance), 0.0)
+        return np.asarray(np.sqrt(12 * variances[::-1]))
+
+
+def connect(mask: BoolArray) -> IntArray:
+    """Label the connected pieces of a mask from 1, corners included."""
+    labels, _ = ndimage.label(mask, structure=_NEIGHBOURS)
+    return np.asarray(labels, dtype=np.int32)
+
+
+def with_seeds(mask: BoolArray, seeds: BoolArray, least_voxels: float) -> BoolArray:
+    """Keep the pieces of a mask that hold at least ``least_voxels`` seeds: hysteresis."""
+    labels = connect(mask)
+    counts = np.bincount(labels[seeds & mask], minlength=int(labels.max()) + 1)
+    kept = counts >= max(1.0, least_voxels)
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
+def without_mimics(
+    mask: BoolArray, signs: Signs, least_contrast: float, grid: Grid, settings: EdemaSettings
+) -> tuple[BoolArray, Check]:
+    """Drop the pieces that are too small, too faint, along the rim, filled with fluid or like a vessel.
+
+    Returns
+    -------
+    kept : bool, shape (S, R, C)
+    check : Check that counts what each rule removed, mL
+    """
+    labels = connect(mask)
+    kept = mask.copy()
+    removed: Counter[str] = Counter()
+    for value, box in boxes(labels, pad=0):
+        inside = labels[box] == value
+        thing = Candidate(inside, signs.within(box), grid)
+        reason = _mimic(thing, least_contrast, settings)
+        if reason:
+            removed[reason] += round(thing.volume_ml * 1000)
+            kept[box] &= ~inside
+    return kept, _removed_check(removed)
+
+
+def _mimic(thing: Candidate, least_contrast: float, settings: EdemaSettings) -> str:
+    """Name the rule that speaks against a candidate; empty if none does."""
+    inside, signs = thing.inside, thing.signs
+    if thing.volume_ml < settings.minimal_ml:
+        return "small"
+    rules = {
+        "faint": float(np.percentile(signs.contrast[inside], 80)) < least_contrast,
+        "rim": float(np.percentile(signs.depth_mm[inside], 90))
+        < float(np.median(signs.rim_lesion_mm[inside])),
+        "cyst": float(signs.fluid_like[inside].mean()) > _CYST_SHARE,
+        "red marrow": float(signs.certain[inside].mean()) < _CERTAIN_SHARE,
+        "vessel": thing.volume_ml < settings.tube_ml and _is_tube(thing, settings.tube_ratio),
+    }
+    return next((reason for reason, applies in rules.items() if applies), "")
+
+
+def _is_tube(thing: Candidate, ratio: float) -> bool:
+    longest, middle, _ = thing.lengths_mm()
+    return bool(longest > ratio * max(middle, 1e-3))
+
+
+def _removed_check(removed: Counter[str]) -> Check:
+    total_ml = sum(removed.values()) / 1000
+    parts = ", ".join(f"{reason} {removed[reason] / 1000:.2f} mL" for reason in sorted(removed))
+    return Check("mimics_removed", CheckStatus.OK, total_ml, f"not counted as edema: {parts or 'nothing'}")
+
+
+def bleeding(volume: MarrowVolume, base: Float32Array, reach_mm: float) -> Float32Array:
+    """Estimate how much of each voxel's contrast bright fluid beside the bone can explain.
+
+    Within the slice the share falls with depth over the blur and the error of the outline, about a
+    millimetre each; across slices a voxel at the end of its bone holds up to half of what lies beyond.
+
+    Returns
+    -------
+    float32, shape (S, R, C), in units of normal marrow
+    """
+    outside = np.where(volume.bones == 0, volume.fluid, np.float32(0))
+    nearest = outside
+    for axis in (1, 2):
+        size = 2 * max(1, round(reach_mm / volume.grid.spacing_mm[axis])) + 1
+        nearest = ndimage.maximum_filter1d(nearest, size, axis=axis)
+    share = special.ndtr((_OUTLINE_ERROR_MM - volume.depth_mm) / _BLUR_MM).astype(np.float32)
+    explained = share * np.maximum(nearest - base, 0)
+    beyond = np.zeros_like(outside)
+    beyond[:-1] = outside[1:]
+    beyond[1:] = np.maximum(beyond[1:], outside[:-1])
+    return np.where(volume.bones > 0, np.maximum(explained, 0.5 * (beyond - base)), 0).astype(np.float32)
+
+
+def placed(part: npt.NDArray[np.generic], box: Box, shape: tuple[int, int, int]) -> npt.NDArray[np.generic]:
+    """Put a cropped array back into a volume of zeros."""
+    whole = np.zeros(shape, dtype=part.dtype)
+    whole[box] = part
+    return whole

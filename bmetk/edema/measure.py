@@ -1,0 +1,93 @@
+"""Edema of each region in mL, with what was not imaged said so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bmetk.anatomy import Label
+from bmetk.edema.segment import EdemaMap
+from bmetk.exam import RegionMeasurement, Segmentation
+from bmetk.image import Mask
+
+_COUNTS = 256
+_Counts = np.ndarray[tuple[int], np.dtype[np.intp]]
+
+
+def measure_regions(
+    found: EdemaMap | None,
+    regions: Segmentation,
+    covered: Mask,
+    expected: Sequence[Label] = (),
+    *,
+    whole_ml: Mapping[Label, float] | None = None,
+) -> tuple[RegionMeasurement, ...]:
+    """Measure the edema inside each region.
+
+    Parameters
+    ----------
+    found : EdemaMap, or None where bones alone were asked for: then no edema is told
+    regions : Segmentation on the grid of ``found``
+    covered : Mask, where both series were acquired
+    expected : regions that an exam of this joint should show; those not imaged get coverage 0
+    whole_ml : volume of each region as far as its bone reaches, imaged or not, mL; coverage is the
+        imaged part of it. Without it coverage is relative to what the fluid-sensitive series shows.
+
+    Raises
+    ------
+    GridMismatchError
+        If the images do not share a grid.
+    """
+    regions.grid.require_match(covered.grid, "regions and coverage")
+    if found is not None:
+        regions.grid.require_match(found.edema.grid, "regions and edema")
+    counts = _counts(found, regions, covered)
+    voxel_ml = regions.grid.voxel_ml
+    rows = {}
+    for value, label in regions.meaning.items():
+        drawn, imaged = counts["drawn"][value] * voxel_ml, counts["imaged"][value] * voxel_ml
+        if imaged <= 0:
+            continue
+        coverage = min(1.0, imaged / max((whole_ml or {}).get(label, drawn), drawn))
+        row = RegionMeasurement(label.name, label.bone, label.side, float(coverage), bone_ml=float(imaged))
+        rows[label] = row if found is None else _with_edema(row, found, counts, value, regions, covered)
+    for label in expected:
+        rows.setdefault(label, RegionMeasurement(label.name, label.bone, label.side, 0.0))
+    return tuple(rows.values())
+
+
+def _with_edema(
+    row: RegionMeasurement,
+    found: EdemaMap,
+    counts: Mapping[str, _Counts],
+    value: int,
+    regions: Segmentation,
+    covered: Mask,
+) -> RegionMeasurement:
+    """Add the edema of one region to its row."""
+    voxel_ml = regions.grid.voxel_ml
+    low, edema, high = (float(counts[name][value] * voxel_ml) for name in ("low", "edema", "high"))
+    ratio = found.ratio.array[(regions.labels.array == value) & covered.array]
+    return replace(
+        row,
+        edema_ml=edema,
+        edema_ml_low=min(low, edema),
+        edema_ml_high=max(high, edema),
+        edema_fraction=edema / (row.bone_ml or 1.0),
+        ratio_median=float(np.median(ratio)),
+    )
+
+
+def _counts(found: EdemaMap | None, regions: Segmentation, covered: Mask) -> dict[str, _Counts]:
+    """Count voxels of each region: drawn, imaged by both series, and edema of the three outlines."""
+    labels = regions.labels.array
+    masks = {"imaged": covered.array}
+    if found is not None:
+        masks |= {"edema": found.edema.array, "low": found.low.array, "high": found.high.array}
+    counts = {
+        name: np.bincount(labels[mask & covered.array], minlength=_COUNTS) for name, mask in masks.items()
+    }
+    counts["drawn"] = np.bincount(labels.ravel(), minlength=_COUNTS)
+    return counts

@@ -1,0 +1,101 @@
+"""The part of an exam that edema is looked for in: both series and the bones, cropped and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.image import Grid
+
+Box = tuple[slice, slice, slice]
+BoolArray = npt.NDArray[np.bool_]
+Float32Array = npt.NDArray[np.float32]
+WHOLE: Box = (slice(None), slice(None), slice(None))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarrowVolume:
+    """Both series around the bones.
+
+    Parameters
+    ----------
+    grid : Grid of the cropped arrays
+    t1, fluid : float32, shape (S, R, C); ``t1`` is None where there is no T1
+    bones : uint8, shape (S, R, C)
+    depth_mm : float32, distance below the surface of the voxel's own bone, 0 outside
+    covered : bool, where both series were acquired
+    """
+
+    grid: Grid
+    t1: Float32Array | None
+    fluid: Float32Array
+    bones: npt.NDArray[np.uint8]
+    depth_mm: Float32Array
+    covered: BoolArray
+
+    def values(self) -> tuple[int, ...]:
+        """List the bones present."""
+        return tuple(int(v) for v in np.flatnonzero(np.bincount(self.bones.ravel(), minlength=256)) if v)
+
+
+def crop_box(mask: BoolArray, grid: Grid, margin_mm: float) -> Box:
+    """Find the box around a non-empty mask, widened by ``margin_mm``."""
+    slices = []
+    for axis, (size, spacing) in enumerate(zip(grid.shape, grid.spacing_mm, strict=True)):
+        others = tuple(a for a in range(3) if a != axis)
+        used = np.flatnonzero(mask.any(axis=others))
+        margin = int(np.ceil(margin_mm / spacing))
+        slices.append(slice(max(0, int(used[0]) - margin), min(size, int(used[-1]) + margin + 1)))
+    return slices[0], slices[1], slices[2]
+
+
+def crop_grid(grid: Grid, box: Box) -> Grid:
+    """Return the grid of a box."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_world([b.start or 0 for b in box])
+    shape = [len(range(*b.indices(n))) for b, n in zip(box, grid.shape, strict=True)]
+    return Grid((shape[0], shape[1], shape[2]), affine)
+
+
+def boxes(labels: npt.NDArray[np.integer], pad: int = 1) -> Iterator[tuple[int, Box]]:
+    """Yield each label present with the box around it, ``pad`` voxels wider."""
+    for index, found in enumerate(ndimage.find_objects(labels.astype(np.int32, copy=False))):
+        if found is not None:
+            wide = [
+                slice(max(0, b.start - pad), min(n, b.stop + pad))
+                for b, n in zip(found, labels.shape, strict=True)
+            ]
+            yield index + 1, (wide[0], wide[1], wide[2])
+
+
+def depth_below_surface(bones: npt.NDArray[np.uint8], grid: Grid) -> Float32Array:
+    """Measure how deep each voxel lies below the surface of its own bone, mm, shape (S, R, C).
+
+    The surface lies half a voxel beyond the outer voxel centres. The border of the image is no surface.
+    Distances are taken within the slice: thick slices say little about the surface between them.
+    """
+    depth = np.zeros(bones.shape, np.float32)
+    pixel = grid.spacing_mm[1:]
+    for value, box in boxes(bones):
+        inside = bones[box] == value
+        for plane, target in zip(inside, depth[box], strict=True):
+            if plane.all():
+                target[:] = np.float32(1e3)
+            elif plane.any():
+                distance = ndimage.distance_transform_edt(plane, sampling=pixel) - min(pixel) / 2
+                np.copyto(target, distance.astype(np.float32), where=plane)
+    return depth
+
+
+def smooth_inside(image: Float32Array, inside: BoolArray, sigma_mm: float, grid: Grid) -> Float32Array:
+    """Smooth within the slice without mixing in what lies outside, float32, shape (S, R, C)."""
+    if sigma_mm <= 0:
+        return np.where(inside, image, np.float32(0)).astype(np.float32)
+    sigma = [0.0, sigma_mm / grid.spacing_mm[1], sigma_mm / grid.spacing_mm[2]]
+    weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma, truncate=3.0)
+    total = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigma, truncate=3.0)
+    return np.where(inside, total / np.maximum(weight, 1e-6), np.float32(0)).astype(np.float32)

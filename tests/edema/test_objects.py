@@ -1,0 +1,74 @@
+"""Measurements, lesions and findings of an analytic joint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmetk.anatomy import Label, Side
+from bmetk.edema import EdemaMap, find_lesions, measure_regions, observe_findings
+from bmetk.image import Mask
+from tests.edema.phantom import MEANING, Phantom, joint, slices
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return joint(slices("coronal"))
+
+
+@pytest.fixture(scope="module")
+def found(phantom: Phantom) -> EdemaMap:
+    ones = phantom.fluid.with_array(np.ones(phantom.fluid.grid.shape))
+    return EdemaMap(phantom.edema, ones, ones, phantom.edema, phantom.edema, ())
+
+
+def test_edema_is_counted_in_its_own_region(phantom: Phantom, found: EdemaMap) -> None:
+    femur, tibia = measure_regions(found, phantom.bones, phantom.covered)
+    assert femur.edema_ml == pytest.approx(phantom.edema.volume_ml, rel=1e-6)
+    assert tibia.edema_ml == 0.0
+    assert femur.coverage == 1.0
+    assert femur.edema_ml_low == pytest.approx(femur.edema_ml)
+
+
+def test_a_region_that_was_not_imaged_has_no_volume(phantom: Phantom, found: EdemaMap) -> None:
+    patella = Label("patella", Side.RIGHT, "patella")
+    rows = measure_regions(found, phantom.bones, phantom.covered, [*MEANING.values(), patella])
+    assert [row.region for row in rows] == ["femur", "tibia", "patella"]
+    assert rows[2].coverage == 0.0
+    assert rows[2].edema_ml is None
+
+
+def test_coverage_is_the_imaged_part_of_the_whole_region(phantom: Phantom, found: EdemaMap) -> None:
+    half = np.zeros(phantom.fluid.grid.shape, dtype=bool)
+    half[:14] = True
+    rows = measure_regions(found, phantom.bones, Mask(half, phantom.fluid.grid))
+    assert rows[0].coverage == pytest.approx(0.5, abs=0.05)
+    whole = {MEANING[1]: 2 * phantom.bones.labels.mask(1).volume_ml}
+    rows = measure_regions(found, phantom.bones, phantom.covered, whole_ml=whole)
+    assert rows[0].coverage == pytest.approx(0.5, abs=1e-6)
+
+
+def test_lesion_has_place_size_and_bone(phantom: Phantom, found: EdemaMap) -> None:
+    (lesion,) = find_lesions(found, phantom.bones)
+    assert lesion.bone == "femur"
+    assert lesion.side is Side.RIGHT
+    assert lesion.volume_ml == pytest.approx(phantom.edema.volume_ml, rel=1e-6)
+    assert np.linalg.norm(np.array(lesion.centroid_mm) - (6.0, 3.0, 16.0)) < 4.0
+    assert lesion.regions == {"femur": pytest.approx(1.0)}
+    assert lesion.subchondral
+
+
+def test_no_edema_gives_no_lesion(phantom: Phantom, found: EdemaMap) -> None:
+    nothing = Mask(np.zeros(phantom.fluid.grid.shape, dtype=bool), phantom.fluid.grid)
+    none = EdemaMap(nothing, found.probability, found.ratio, nothing, nothing, ())
+    assert find_lesions(none, phantom.bones) == ()
+
+
+def test_joint_fluid_is_measured(phantom: Phantom, found: EdemaMap) -> None:
+    findings = {
+        f.kind: f for f in observe_findings(phantom.t1, phantom.fluid, phantom.bones, phantom.bones, found)
+    }
+    effusion = findings["joint_effusion"]
+    assert effusion.present
+    assert effusion.value == pytest.approx(12.0, abs=8.0)
+    assert not findings["subchondral_line"].present

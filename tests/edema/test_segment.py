@@ -1,0 +1,130 @@
+"""Edema of an analytic joint, against the truth in mL."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmetk.anatomy import Label
+from bmetk.edema import EdemaMap, EdemaSettings, segment_edema
+from bmetk.errors import BonesNotFoundError, GridMismatchError, SettingsError
+from bmetk.exam import CheckStatus, Segmentation
+from bmetk.image import LabelMap, Mask, ScalarImage
+from tests.edema.phantom import Phantom, joint, slices
+
+GRIDS = [("axial", 0.0), ("coronal", 0.0), ("sagittal", 0.0), ("coronal", 17.0)]
+
+
+def found_in(phantom: Phantom) -> EdemaMap:
+    return segment_edema(phantom.t1, phantom.fluid, phantom.bones, phantom.covered)
+
+
+def dice(first: Mask, second: Mask) -> float:
+    both = np.count_nonzero(first.array & second.array)
+    return 2 * both / (np.count_nonzero(first.array) + np.count_nonzero(second.array))
+
+
+@pytest.mark.parametrize(("plane", "oblique"), GRIDS)
+def test_lesion_is_outlined_with_dice_above_0_9(plane: str, oblique: float) -> None:
+    phantom = joint(slices(plane, oblique))
+    found = found_in(phantom)
+    assert dice(found.edema, phantom.edema) > 0.9
+    assert found.edema.volume_ml == pytest.approx(phantom.edema.volume_ml, rel=0.12)
+    assert found.low.volume_ml <= phantom.edema.volume_ml <= found.high.volume_ml
+
+
+@pytest.mark.parametrize(("plane", "oblique"), GRIDS)
+def test_healthy_joint_has_no_edema(plane: str, oblique: float) -> None:
+    assert found_in(joint(slices(plane, oblique), strength=0.0)).edema.volume_ml < 0.1
+
+
+def test_half_strength_lesion_does_not_swell() -> None:
+    phantom = joint(slices("coronal"), strength=0.4)
+    assert found_in(phantom).edema.volume_ml == pytest.approx(phantom.edema.volume_ml, rel=0.15)
+
+
+def test_red_marrow_is_not_edema() -> None:
+    assert found_in(joint(slices("coronal"), strength=0.0, red=True)).edema.volume_ml < 0.1
+
+
+def test_vessel_is_not_edema() -> None:
+    assert found_in(joint(slices("coronal"), strength=0.0, vessel=True)).edema.volume_ml < 0.1
+
+
+def test_strong_shading_does_not_change_the_volume() -> None:
+    phantom = joint(slices("sagittal"), shading=0.6)
+    assert found_in(phantom).edema.volume_ml == pytest.approx(phantom.edema.volume_ml, rel=0.15)
+
+
+def test_gain_does_not_change_the_result() -> None:
+    phantom = joint(slices("coronal"))
+    louder = segment_edema(
+        phantom.t1.with_array(phantom.t1.array * 7),
+        phantom.fluid.with_array(phantom.fluid.array * 0.2),
+        phantom.bones,
+        phantom.covered,
+    )
+    assert louder.edema.volume_ml == pytest.approx(found_in(phantom).edema.volume_ml, rel=0.01)
+
+
+def test_a_bone_that_is_mostly_diseased_is_judged_by_its_neighbour() -> None:
+    phantom = joint(slices("coronal"), radius_mm=34.0)
+    assert dice(found_in(phantom).edema, phantom.edema) > 0.85
+
+
+def test_bones_one_voxel_too_large_add_no_edema() -> None:
+    phantom = joint(slices("coronal"), strength=0.0)
+    labels = phantom.bones.labels.array.copy()
+    for axis in (1, 2):
+        for step in (-1, 1):
+            labels = np.where(labels == 0, np.roll(labels, step, axis), labels)
+    bones = Segmentation(LabelMap(labels, phantom.fluid.grid), phantom.bones.meaning)
+    assert segment_edema(phantom.t1, phantom.fluid, bones, phantom.covered).edema.volume_ml < 0.1
+
+
+def test_one_label_for_all_bones_works() -> None:
+    phantom = joint(slices("coronal"))
+    one = LabelMap((phantom.bones.labels.array > 0).astype(np.uint8), phantom.fluid.grid)
+    bones = Segmentation(one, {1: Label("label_1", None, "label_1")})
+    found = segment_edema(phantom.t1, phantom.fluid, bones, phantom.covered)
+    assert dice(found.edema, phantom.edema) > 0.9
+
+
+def test_without_t1_edema_is_found_with_a_warning() -> None:
+    phantom = joint(slices("coronal"), shading=0.0)
+    found = segment_edema(None, phantom.fluid, phantom.bones, phantom.covered)
+    assert dice(found.edema, phantom.edema) > 0.8
+    assert any(check.name == "t1_series" and check.status is CheckStatus.WARN for check in found.checks)
+
+
+def test_ratio_is_one_in_normal_marrow() -> None:
+    phantom = joint(slices("coronal"))
+    ratio = found_in(phantom).ratio.array[phantom.bones.labels.array == 2]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.25)
+
+
+def test_values_that_are_no_number_are_not_edema() -> None:
+    phantom = joint(slices("coronal"))
+    holes = phantom.fluid.array.copy()
+    holes[phantom.edema.array] = np.nan
+    found = segment_edema(phantom.t1, ScalarImage(holes, phantom.fluid.grid), phantom.bones, phantom.covered)
+    assert not (found.edema.array & phantom.edema.array).any()
+    assert np.isfinite(found.ratio.array).all()
+
+
+def test_grids_must_match() -> None:
+    phantom, other = joint(slices("coronal")), joint(slices("axial"))
+    with pytest.raises(GridMismatchError):
+        segment_edema(other.t1, phantom.fluid, phantom.bones, phantom.covered)
+
+
+def test_bones_outside_the_common_field_of_view_are_an_error() -> None:
+    phantom = joint(slices("coronal"))
+    nothing = Mask(np.zeros(phantom.fluid.grid.shape, dtype=bool), phantom.fluid.grid)
+    with pytest.raises(BonesNotFoundError):
+        segment_edema(phantom.t1, phantom.fluid, phantom.bones, nothing)
+
+
+def test_settings_out_of_range_are_an_error() -> None:
+    with pytest.raises(SettingsError):
+        EdemaSettings(seed_z=2.0, grow_z=3.0)

@@ -1,0 +1,132 @@
+"""The command line: exit status, sentences, and nothing half written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bmetk.image import LabelMap
+from bmetk.image.nifti import write_nifti
+from tests.conftest import make_grid
+from tests.test_pipeline import phantom_exam
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    return subprocess.run(
+        [sys.executable, "-m", "bmetk", *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the phantom exam as NIfTI files."""
+    folder = tmp_path_factory.mktemp("files")
+    exam = phantom_exam()
+    write_nifti(exam.t1.image, folder / "t1.nii.gz")
+    write_nifti(exam.fluid.image, folder / "stir.nii.gz")
+    write_nifti(exam.bones.labels, folder / "bones.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def analysed(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Analyse the phantom through the command line."""
+    out = tmp_path_factory.mktemp("out") / "result"
+    done = run("analyze", *_inputs(files), "--joint", "sacroiliac", "--date", "2020-02-03", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "label_1" in done.stdout
+    return out
+
+
+def _inputs(files: Path, bones: str = "bones.nii.gz") -> list[str | Path]:
+    return ["--t1", files / "t1.nii.gz", "--stir", files / "stir.nii.gz", "--bones", files / bones]
+
+
+def test_analyze_writes_the_files_of_the_contract(analysed: Path) -> None:
+    assert {path.name for path in analysed.iterdir()} == {
+        "exam.json",
+        "bones.nii.gz",
+        "regions.nii.gz",
+        "edema.nii.gz",
+        "edema_probability.nii.gz",
+        "ratio.nii.gz",
+        "measurements.csv",
+        "report.html",
+    }
+    document = json.loads((analysed / "exam.json").read_text())
+    assert document["schema"] == "bmetk.exam/1"
+    assert document["study"]["date"] == "2020-02-03"
+    assert document["regions"][0]["region"] == "label_1"
+    assert document["regions"][0]["edema_ml"] == pytest.approx(7.24, rel=0.1)
+
+
+def test_track_follows_folders_that_analyze_wrote(analysed: Path, tmp_path: Path) -> None:
+    clinical = tmp_path / "course.csv"
+    clinical.write_text("date,kind,what\n2020-03-01,treatment,rest\n", encoding="utf-8")
+    done = run("track", analysed, "--out", tmp_path / "course", "--clinical", clinical)
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "course" / "timeline.json").read_text())
+    assert [event["kind"] for event in document["events"]] == ["baseline"]
+    assert document["clinical"][0]["what"] == "rest"
+    assert (tmp_path / "course" / document["exams"][0]["exam"] / "exam.json").is_file()
+
+
+def test_a_second_result_is_not_written_over_the_first_unless_forced(files: Path, analysed: Path) -> None:
+    before = (analysed / "exam.json").read_bytes()
+    done = run("analyze", *_inputs(files), "--out", analysed)
+    assert done.returncode == 3
+    assert "--force" in done.stderr
+    assert (analysed / "exam.json").read_bytes() == before
+
+
+def test_a_mask_on_another_grid_is_refused_and_nothing_is_written(files: Path, tmp_path: Path) -> None:
+    grid = make_grid("coronal", (9, 40, 40))
+    write_nifti(LabelMap([[[1] * 40] * 40] * 9, grid), files / "other.nii.gz")
+    done = run("analyze", *_inputs(files, "other.nii.gz"), "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "grid" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_folder_is_refused_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("analyze", tmp_path / "empty", "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [tmp_path / "empty"]
+
+
+def test_a_foreign_folder_is_not_written_to(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    done = run("analyze", *_inputs(files), "--out", tmp_path)
+    assert done.returncode == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["analyze"],
+        ["analyze", "--out", "x"],
+        ["nonsense"],
+        ["info", "--config", "none.toml", "."],
+        ["validate", "--out", "x", "--part", "knees"],
+    ],
+)
+def test_wrong_usage_has_status_two(words: list[str]) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert done.stderr.strip()
+
+
+def test_every_command_has_help() -> None:
+    listed = run("--help").stdout
+    for command in ("info", "analyze", "bones", "track", "batch", "simulate", "validate", "demo", "view"):
+        assert command in listed
+        assert run(command, "--help").returncode == 0

@@ -1,0 +1,103 @@
+"""The order of the stages, on an analytic joint with known bones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+
+from bmetk.anatomy import Joint, Label
+from bmetk.errors import GridMismatchError, MissingSeriesError, SeriesMismatchError
+from bmetk.exam import Contrast, Exam, Plane, Segmentation, Series
+from bmetk.image import Grid, LabelMap, ScalarImage
+from bmetk.pipeline import analyze
+from tests.conftest import make_grid
+
+_SHAPE = (14, 96, 96)
+_SPACING = (3.5, 0.8, 0.8)
+
+
+def phantom_exam(plane: str = "coronal", *, lesion_mm: float = 12.0, noise: float = 0.02) -> Exam:
+    """Draw one ellipsoid of fatty marrow in muscle, with a round lesion in its middle."""
+    grid = make_grid(plane, _SHAPE, _SPACING)
+    points = grid.world_coordinates() - grid.centre_mm
+    away = np.linalg.norm(points, axis=-1)
+    bone, lesion = away < 22.0, away < lesion_mm
+    rng = np.random.default_rng(7)
+    t1 = np.where(bone, np.where(lesion, 300.0, 900.0), 280.0)
+    fluid = np.where(bone, np.where(lesion, 700.0, 80.0), 260.0)
+    rim = (away > 20.5) & (away < 23.0)
+    t1[rim], fluid[rim] = 40.0, 30.0
+    return Exam(
+        joint=Joint.OTHER,
+        t1=_series(t1 + 900 * noise * rng.standard_normal(grid.shape), grid, Contrast.T1),
+        fluid=_series(fluid + 900 * noise * rng.standard_normal(grid.shape), grid, Contrast.STIR),
+        bones=Segmentation(LabelMap(bone, grid), {1: Label("label_1", None, "label_1")}),
+        date=date(2020, 1, 1),
+    )
+
+
+def _series(array: np.ndarray, grid: Grid, contrast: Contrast) -> Series:
+    return Series(ScalarImage(np.abs(array), grid), contrast, Plane.CORONAL)
+
+
+@pytest.mark.parametrize("plane", ["axial", "coronal", "sagittal", "oblique"])
+def test_a_round_lesion_is_measured_within_a_tenth_in_every_plane(plane: str) -> None:
+    result = analyze(phantom_exam(plane))
+    true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
+    (row,) = result.measurements
+    assert row.region == "label_1"
+    assert row.edema_ml == pytest.approx(true_ml, rel=0.1)
+    assert row.edema_ml_low <= row.edema_ml <= row.edema_ml_high
+    assert len(result.lesions) == 1
+
+
+def test_nothing_is_found_in_healthy_marrow() -> None:
+    (row,) = analyze(phantom_exam(lesion_mm=0.0)).measurements
+    assert row.edema_ml == pytest.approx(0.0, abs=0.05)
+
+
+def test_results_lie_on_the_grid_of_the_fluid_series() -> None:
+    exam = phantom_exam()
+    result = analyze(exam)
+    assert result.edema is not None
+    for image in (result.edema, result.bones, result.regions, result.ratio, result.probability):
+        assert image.grid.matches(exam.fluid.image.grid)
+
+
+def test_every_stage_is_told_and_timed() -> None:
+    told: list[str] = []
+    result = analyze(phantom_exam(), on_progress=lambda stage, _: told.append(stage))
+    assert list(dict.fromkeys(told)) == list(result.seconds) == ["register", "bones", "edema", "measure"]
+
+
+def test_the_settings_that_made_a_result_are_in_it() -> None:
+    settings = analyze(phantom_exam()).settings
+    assert isinstance(settings["edema"], Mapping)
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [("fluid", "no fluid-sensitive series"), ("t1", "no T1-weighted")]
+)
+def test_an_exam_without_one_of_its_series_is_refused(missing: str, said: str) -> None:
+    with pytest.raises(MissingSeriesError, match=said):
+        analyze(replace(phantom_exam(), **{missing: None}))
+
+
+def test_bones_on_a_foreign_grid_are_refused() -> None:
+    exam = phantom_exam()
+    other = make_grid("coronal", (14, 90, 96), _SPACING)
+    bones = Segmentation(LabelMap(np.ones(other.shape), other), exam.bones.meaning)
+    with pytest.raises(GridMismatchError, match="neither the grid of the fluid-sensitive"):
+        analyze(replace(exam, bones=bones))
+
+
+def test_a_t1_that_misses_the_fluid_series_is_refused() -> None:
+    exam = phantom_exam()
+    away = make_grid("coronal", _SHAPE, _SPACING, centre_mm=(300.0, 0.0, 0.0))
+    t1 = replace(exam.t1, image=ScalarImage(exam.t1.image.array, away))
+    with pytest.raises(SeriesMismatchError):
+        analyze(replace(exam, t1=t1))
