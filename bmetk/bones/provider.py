@@ -71,7 +71,7 @@ def find_bones(
     recognized = recognize(coarse, joint, side)
     refined = refine(recognized.fit, t1) if settings.refine else unrefined(recognized.fit)
     fit, surfaces = refined.fit, refined.surfaces
-    structures = _structures(refined, coarse, settings)
+    structures = _structures(refined, recognized.evidence.coarse, settings)
     kept = tuple(f for f in structures if f.confidence >= settings.least_confidence)
     if not kept:
         raise BonesNotFoundError(

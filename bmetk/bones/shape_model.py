@@ -88,6 +88,15 @@ class ShapeModes:
         return Surface(self.mean + np.tensordot(weights, self.modes[: len(weights)], 1), self.faces)
 
 
+_CONDYLES = ("medial", "lateral")
+_CONDYLE_MARKS = (
+    ("condyle_distal", "distal"),
+    ("condyle_posterior", "posterior"),
+    ("epicondyle", "epicondyle"),
+)
+"""Landmark of a condyle, and the name of its marks."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LimbShapeModel:
     """Shapes of a left limb and the pelvis; one set of weights moves all bones together."""
@@ -183,14 +192,7 @@ class LimbShapeModel:
         medial, _ = fit_sphere(at["femur", "medial_condyle"])
         lateral, _ = fit_sphere(at["femur", "lateral_condyle"])
         shafts = {b: _unit(mean[b, "shaft_proximal"] - mean[b, "shaft_distal"]) for b in ("femur", "tibia")}
-        named = (
-            ("condyle_distal", "distal"),
-            ("condyle_posterior", "posterior"),
-            ("epicondyle", "epicondyle"),
-        )
-        condyles = {
-            f"{s}_{field}": mean["femur", f"{s}_{m}"] for s in ("medial", "lateral") for field, m in named
-        }
+        condyles = {f"{s}_{f}": mean["femur", f"{s}_{m}"] for s in _CONDYLES for f, m in _CONDYLE_MARKS}
         return LimbLandmarks(
             side=str(side),
             head_center=head,

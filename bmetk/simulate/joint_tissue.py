@@ -23,8 +23,8 @@ _THIN_CARTILAGE_MM = 0.8
 _JOINT_GAP_MM = {
     Joint.HIP: (9.5, 7.0),
     Joint.KNEE: (14.0, 11.0),
-    Joint.ANKLE: (6.5, 5.0),
-    Joint.FOOT: (5.5, 4.2),
+    Joint.ANKLE: (11.0, 8.5),
+    Joint.FOOT: (9.0, 7.0),
 }
 _JUICE = {Tissue.FLUID: 0.16, Tissue.CARTILAGE: 0.45, Tissue.LIGAMENT: 0.25, Tissue.INNER_FAT: 0.1}
 

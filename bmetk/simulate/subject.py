@@ -26,6 +26,8 @@ from bmetk.simulate.spec import ExamSpec, PoseSpec, SubjectSpec
 _MODES = 12
 _LEG_EXTENSION_MM = 90.0
 _ARTICULAR_REACH_MM = {Joint.HIP: 7.5, Joint.KNEE: 8.0, Joint.ANKLE: 4.5, Joint.FOOT: 4.5}
+_WIDE_REACH_MM = 8.5
+"""For the ankle, whose joint space is wide in the packaged foot."""
 _GLIDES_DEG = (0.0, 30.0, 60.0, 100.0)
 """Knee flexions whose contacts together are the joint surface of femur and patella."""
 
@@ -256,11 +258,12 @@ def _articular(poses: list[dict[str, Surface]], reach_mm: float) -> dict[str, Vo
             for other, tree in trees.items():
                 if other == name or {name, other} == {"patella", "tibia"}:
                     continue
-                gap, index = tree.query(surface.vertices, distance_upper_bound=2 * reach_mm)
+                reach = _WIDE_REACH_MM if {name, other} == {"tibia", "talus"} else reach_mm
+                gap, index = tree.query(surface.vertices, distance_upper_bound=2 * reach)
                 facing = np.zeros(len(gap))
                 hit = np.isfinite(gap)
                 facing[hit] = -np.einsum("ij,ij->i", normals[name][hit], normals[other][index[hit]])
-                near = smoothstep(np.where(hit, gap, 99.0), 1.25 * reach_mm, 0.75 * reach_mm)
+                near = smoothstep(np.where(hit, gap, 99.0), 1.25 * reach, 0.75 * reach)
                 result[name] = np.maximum(result[name], near * smoothstep(facing, 0.0, 0.5))
     return result
 

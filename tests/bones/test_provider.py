@@ -47,7 +47,7 @@ def case(request):
     image, bones, distance = picture(request.param)
     coarse = coarse_of(image, bones)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provider, "locate_bones", lambda t1, threads=1: coarse)
+        patch.setattr(provider, "locate_bones", lambda t1, joint=None, threads=1: coarse)
         found = find_bones(image, joint=Joint.KNEE)
         doubted = find_bones(image, side=request.param.opposite)
     return request.param, image, distance, found, doubted
@@ -108,6 +108,6 @@ def test_an_empty_picture_has_no_bones(case, monkeypatch):
     share = np.zeros((len(CLASSES), *grid.shape), np.float32)
     share[0] = 1
     nothing = CoarseBones(share, grid, CLASSES, np.ones(grid.shape, bool))
-    monkeypatch.setattr(provider, "locate_bones", lambda t1, threads=1: nothing)
+    monkeypatch.setattr(provider, "locate_bones", lambda t1, joint=None, threads=1: nothing)
     with pytest.raises(BonesNotFoundError, match="--bones"):
         find_bones(image)
