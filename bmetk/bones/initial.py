@@ -27,6 +27,10 @@ FAINT = 0.2
 """Probabilities below this count as none."""
 SEARCH_MM = 8.0
 SCALES = (0.92, 1.06)
+END_MM = 40.0
+"""Length of bone end that says where a knee is."""
+SPREAD_MM = {Joint.KNEE: 45.0, Joint.ANKLE: 60.0}
+"""How far the joint lies from the middle of the view, as one standard deviation."""
 ENOUGH_ML = 3.0
 """Coarse volume from which on a class counts as seen."""
 
@@ -119,11 +123,42 @@ def _lay(search: _Search, template: Template, start: tuple[Pose, ...], scale: fl
     ]
     axes = (1, 2, 3)
     spectrum = fft.rfftn(search.gains, size, axes) * np.conj(fft.rfftn(volumes, size, axes))
-    score = fft.irfftn(spectrum.sum(0), size)
+    score = fft.irfftn(spectrum.sum(0), size) * _centred(search, laid, corner, size)
     peak = np.array(np.unravel_index(int(np.argmax(score)), score.shape))
     shift = np.where(peak >= search.gains.shape[1:], peak - np.array(size), peak)
     offset = search.grid.to_world(shift) - corner
     return Candidate(begin(template, start, offset, scale), float(score.max()) * search.grid.voxel_ml)
+
+
+def _centred(
+    search: _Search, laid: Fit, corner: NDArray[np.float64], size: Sequence[int]
+) -> NDArray[np.float64]:
+    """Weigh each shift by how near it brings the joint to the middle of the view, 0 to 1.
+
+    Whoever plans a knee or a foot puts it there; a hip may lie to one side.
+    """
+    spread = SPREAD_MM.get(laid.template.joint)
+    if spread is None:
+        return np.ones((1, 1, 1))
+    gap = _joint_centre(laid) - corner - search.grid.centre_mm
+    weights = []
+    for axis, (count, room) in enumerate(zip(size, search.gains.shape[1:], strict=True)):
+        shift = np.arange(count)
+        shift = np.where(shift >= room, shift - count, shift)
+        direction = search.grid.axes[:, axis]
+        away = shift * search.grid.spacing_mm[axis] + (search.grid.origin_mm + gap) @ direction
+        weights.append(np.exp(-0.5 * (away / spread) ** 2))
+    return np.asarray(weights[0][:, None, None] * weights[1][None, :, None] * weights[2][None, None, :])
+
+
+def _joint_centre(laid: Fit) -> NDArray[np.float64]:
+    """Find the middle of a knee between femur and tibia, or of a foot among its bones."""
+    placed = {b.name: p.apply(b.inner) for p, b in zip(laid.poses, laid.template.bodies, strict=True)}
+    if laid.template.joint is not Joint.KNEE:
+        return np.asarray(np.mean([points.mean(0) for points in placed.values()], axis=0))
+    femur, tibia = placed["femur"], placed["tibia"]
+    ends = [femur[femur[:, 2] < femur[:, 2].min() + END_MM], tibia[tibia[:, 2] > tibia[:, 2].max() - END_MM]]
+    return np.asarray(np.mean([end.mean(0) for end in ends], axis=0))
 
 
 def _rasterize(search: _Search, laid: Fit) -> tuple[Volume, NDArray[np.float64]]:

@@ -57,7 +57,7 @@ def recognize(coarse: CoarseBones, joint: Joint | None = None, side: Side | None
     Parameters
     ----------
     joint : the only one to try, where its bones are seen at all
-    side : the one to take, unless the other fits better by more than `DECISIVE_LEAD`
+    side : the one to take; the other is fitted too, for a warning where it fits better
 
     Raises
     ------
@@ -82,8 +82,11 @@ def _recognize_side(coarse: CoarseBones, joint: Joint, side: Side | None) -> Rec
     pooled = pool_classes(coarse, CLASSES_OF_JOINT[joint])
     laid = _shortlist(candidates(pooled, joint, sides))
     tried = [_try(coarse, c) for c in laid]
-    bonus = [DECISIVE_LEAD * (fit.template.side is side) for _, fit in tried]
-    best = max(zip(bonus, tried, strict=True), key=lambda pair: pair[0] + pair[1][0])[1]
+    # What the tags say of the side stands; the picture may only raise a doubt.
+    told = [
+        (a, fit) for a, fit in tried if side in (None, Side.BOTH) or fit.template.side in (side, Side.BOTH)
+    ]
+    best = max(told or tried, key=lambda pair: pair[0])
     others = [a for a, fit in tried if fit.template.side is not best[1].template.side]
     fit, evidence = best[1], gather(share_out(coarse, best[1]))
     for reach in LAST_REACH_MM:
