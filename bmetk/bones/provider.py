@@ -176,6 +176,11 @@ def _compare_names(
     if side is None or side is seen:
         status = CheckStatus.OK if lead > DECISIVE_LEAD else CheckStatus.WARN
         message = f"{seen.value}, " + ("recognised from the anatomy" if side is None else "as tagged")
+        if status is CheckStatus.WARN:
+            other = (
+                "fits the other side better: check the side" if lead < 0 else "alone does not tell the side"
+            )
+            message += f"; the picture {other}"
     else:
         status = CheckStatus.OK if seen is Side.BOTH else CheckStatus.WARN
         message = f"tagged {side.value}, but the anatomy in view is {seen.value}: {seen.value} is reported"

@@ -59,10 +59,12 @@ def test_joint_and_side_are_recognised_without_tags(case):
     assert all(check.status is CheckStatus.OK for check in found.checks if check.name == "side")
 
 
-def test_a_side_against_the_anatomy_is_warned_of(case):
+def test_a_tagged_side_stands_but_is_warned_of_where_the_picture_disagrees(case):
     side, _, _, _, doubted = case
-    assert doubted.side is side
-    assert next(c for c in doubted.checks if c.name == "side").status is CheckStatus.WARN
+    check = next(c for c in doubted.checks if c.name == "side")
+    assert doubted.side is side.opposite
+    assert check.status is CheckStatus.WARN
+    assert "fits the other side better" in check.message
 
 
 def test_bones_fill_their_place(case):
