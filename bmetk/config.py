@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -76,9 +76,3 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if kind in (int, float, str, bool) and type(value) is not kind:
         raise SettingsError(f"{where} must be of type {kind.__name__}, got {value!r}")
     return tuple(value) if isinstance(value, list) else value
-
-
-def default_names() -> tuple[str, ...]:
-    """List every setting as ``stage.name``, for help texts."""
-    hints = get_type_hints(Settings)
-    return tuple(f"{stage}.{field.name}" for stage in hints for field in fields(hints[stage]))

@@ -49,12 +49,10 @@ def track_to(
         If the exams are of more than one patient.
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
-        folders = [folder for source in sources for folder in result_folders(source)]
+        earlier = {source: result_folders(source) for source in sources}
+        folders = [folder for found in earlier.values() for folder in found]
         exams = [
-            exam
-            for source in sources
-            if not result_folders(source)
-            for exam in exams_of_study(source, options)
+            exam for source, found in earlier.items() if not found for exam in exams_of_study(source, options)
         ]
         fresh = _analysed(exams, settings, on_progress)
         course = () if clinical is None else read_clinical(clinical)
