@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -14,14 +12,33 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from bmetk import __version__
+from bmetk.console import (
+    DONE,
+    PARTLY_FAILED,
+    UNUSABLE_INPUT,
+    WRONG_USAGE,
+    AllowGaps,
+    Config,
+    Force,
+    JointName,
+    KeepIdentity,
+    Out,
+    SideName,
+    T1File,
+    Verbose,
+    complain,
+    fail,
+    progress,
+    say,
+    say_all,
+)
 from bmetk.errors import BmetkError, InputError, SettingsError
 from bmetk.summary import measurement_lines, timeline_lines
 
 if TYPE_CHECKING:
     from bmetk.config import Settings
+    from bmetk.exam import ExamResult
     from bmetk.study import ReadOptions
-
-DONE, WRONG_USAGE, UNUSABLE_INPUT, PARTLY_FAILED = 0, 2, 3, 4
 
 app = typer.Typer(
     name="bmetk",
@@ -32,31 +49,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
-_Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings that differ from the defaults.")
-]
-_Out = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder for the result; must be new, empty or --force.")
-]
-_Force = Annotated[bool, typer.Option("--force", help="Replace an earlier result of the same command.")]
-_Keep = Annotated[
-    bool,
-    typer.Option("--keep-identity", help="Write name, ID and birth date into the result; off by default."),
-]
-_Gaps = Annotated[
-    bool, typer.Option("--allow-gaps", help="Accept series with missing slices; gaps are interpolated.")
-]
-_Joint = Annotated[
-    str | None, typer.Option("--joint", metavar="J", help="hip, knee, ankle, foot; overrides the tags.")
-]
-_Side = Annotated[
-    str | None, typer.Option("--side", metavar="S", help="left, right or both; overrides the tags.")
-]
-_T1 = Annotated[
-    Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
-]
-
 
 def main() -> NoReturn:
     """Run the command line and leave with the contract's exit status."""
@@ -65,11 +57,11 @@ def main() -> NoReturn:
     except typer.Exit as leave:
         sys.exit(leave.exit_code)
     except SettingsError as error:
-        _fail(str(error), WRONG_USAGE)
+        fail(str(error), WRONG_USAGE)
     except BmetkError as error:
-        _fail(str(error), UNUSABLE_INPUT)
+        fail(str(error), UNUSABLE_INPUT)
     except typer.Abort:
-        _fail("interrupted", 130)
+        fail("interrupted", 130)
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
@@ -80,42 +72,10 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else DONE)
 
 
-def _fail(message: str, status: int) -> NoReturn:
-    one_line = " ".join(message.split())
-    sys.stderr.write(f"bmetk: {one_line}\n")
-    sys.exit(status)
-
-
-@contextmanager
-def _progress(verbose: bool) -> Iterator[Callable[[str, float], None]]:
-    """Draw a progress bar on a terminal, and nothing in a pipe."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr, format="bmetk: %(message)s"
-    )
-    if not sys.stderr.isatty():
-        yield lambda stage, _fraction: logging.getLogger("bmetk").info("%s", stage)
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
-
-
 def _settings(config: Path | None) -> Settings:
     from bmetk.config import Settings, read_settings
 
     return Settings() if config is None else read_settings(config)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _say_all(lines: Iterable[str]) -> None:
-    for line in lines:
-        _say(line)
 
 
 @app.callback()
@@ -125,7 +85,7 @@ def _about(
     ] = False,
 ) -> None:
     if version:
-        _say(f"bmetk {__version__}")
+        say(f"bmetk {__version__}")
         raise typer.Exit
 
 
@@ -133,27 +93,27 @@ def _about(
 def info(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="DICOM file, folder tree or archive.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Say what is in a file, folder or archive: patients, studies, series, and what can be used."""
     from bmetk.dicom import describe, describe_rows, scan
 
     if config is not None:  # a bad file is refused even where no setting is used; else stay quick
         _settings(config)
-    with _progress(verbose):
+    with progress(verbose):
         inventory = scan(source)
     if as_json:
-        _say(json.dumps(describe(inventory), indent=2))
+        say(json.dumps(describe(inventory), indent=2))
         return
-    _say_all(describe_rows(inventory))
+    say_all(describe_rows(inventory))
 
 
 @app.command()
 def analyze(
-    out: _Out,
+    out: Out,
     source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Study folder or archive.")] = None,
-    t1: _T1 = None,
+    t1: T1File = None,
     stir: Annotated[
         Path | None, typer.Option("--stir", metavar="F", help="STIR or fat-suppressed series, as --t1.")
     ] = None,
@@ -161,71 +121,78 @@ def analyze(
         Path | None,
         typer.Option("--bones", metavar="F", help="Your own bone mask or label map; no bone is searched."),
     ] = None,
-    joint: _Joint = None,
-    side: _Side = None,
+    joint: JointName = None,
+    side: SideName = None,
     day: Annotated[
         datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Date of the exam.")
     ] = None,
-    force: _Force = False,
-    keep_identity: _Keep = False,
-    allow_gaps: _Gaps = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    force: Force = False,
+    keep_identity: KeepIdentity = False,
+    allow_gaps: AllowGaps = False,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Find bones and edema in one study and measure them."""
-    from bmetk.study import analyze_to, exam_from_files, exams_of_study
+    from bmetk.pipeline import analyze as analyze_exam
+    from bmetk.study import exam_from_files, exams_of_study, write_exams
 
     options = _options(joint, side, keep_identity, allow_gaps)
     settings = _settings(config)
     if (source is None) == (t1 is None and stir is None):
         raise typer.BadParameter("name either INPUT, or --t1 and --stir")
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         if source is not None:
             exams = exams_of_study(source, options, bones=bones)
         else:
             exams = (exam_from_files(t1, stir, bones, options, day=None if day is None else day.date()),)
-        results = analyze_to(
-            exams, out, settings=settings, force=force, keep_identity=keep_identity, on_progress=on_progress
+        results = write_exams(
+            exams,
+            out,
+            analyze_exam,
+            settings=settings,
+            force=force,
+            keep_identity=keep_identity,
+            on_progress=on_progress,
         )
-    for folder, result in results:
-        _say_all(measurement_lines(folder, result))
+    _say_results(results)
 
 
 @app.command()
 def bones(
-    out: _Out,
+    out: Out,
     source: Annotated[Path | None, typer.Argument(metavar="INPUT", help="Study folder or archive.")] = None,
-    t1: _T1 = None,
-    joint: _Joint = None,
-    side: _Side = None,
-    force: _Force = False,
-    keep_identity: _Keep = False,
-    allow_gaps: _Gaps = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    t1: T1File = None,
+    joint: JointName = None,
+    side: SideName = None,
+    force: Force = False,
+    keep_identity: KeepIdentity = False,
+    allow_gaps: AllowGaps = False,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Find bones and regions alone; works where there is no STIR."""
-    from bmetk.study import bones_to, exam_from_files, exams_of_study
+    from bmetk.pipeline import find_exam_bones
+    from bmetk.study import exam_from_files, exams_of_study, write_exams
 
     options = _options(joint, side, keep_identity, allow_gaps)
     if (source is None) == (t1 is None):
         raise typer.BadParameter("name either INPUT or --t1")
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         exams = (
             exams_of_study(source, options, without_fluid=True)
             if source is not None
             else (exam_from_files(t1, None, None, options),)
         )
-        results = bones_to(
+        results = write_exams(
             exams,
             out,
+            find_exam_bones,
             settings=_settings(config),
             force=force,
             keep_identity=keep_identity,
             on_progress=on_progress,
         )
-    for folder, result in results:
-        _say_all(measurement_lines(folder, result))
+    _say_results(results)
 
 
 @app.command()
@@ -234,21 +201,21 @@ def track(
         list[Path],
         typer.Argument(metavar="INPUT...", help="Studies, or folders that analyze wrote, of one patient."),
     ],
-    out: _Out,
+    out: Out,
     clinical: Annotated[
         Path | None, typer.Option("--clinical", metavar="FILE", help="Treatments and scores, CSV or JSON.")
     ] = None,
-    force: _Force = False,
-    keep_identity: _Keep = False,
-    allow_gaps: _Gaps = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    force: Force = False,
+    keep_identity: KeepIdentity = False,
+    allow_gaps: AllowGaps = False,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Follow one patient through time: volumes per region, events, migrations."""
     from bmetk.patient import track_to
 
     options = _options(None, None, keep_identity, allow_gaps)
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         timeline = track_to(
             sources,
             out,
@@ -258,32 +225,32 @@ def track(
             force=force,
             on_progress=on_progress,
         )
-    _say_all(timeline_lines(timeline))
-    _say(f"report: {out / 'report.html'}")
+    say_all(timeline_lines(timeline))
+    say(f"report: {out / 'report.html'}")
 
 
 @app.command()
 def batch(
     root: Annotated[Path, typer.Argument(metavar="ROOT", help="Folder of many patients' studies.")],
-    out: _Out,
+    out: Out,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Patients at a time.")] = 1,
-    keep_identity: _Keep = False,
-    allow_gaps: _Gaps = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    keep_identity: KeepIdentity = False,
+    allow_gaps: AllowGaps = False,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Analyze and track every patient below ROOT; run it again to resume."""
     from bmetk.batch import run_batch
 
     options = _options(None, None, keep_identity, allow_gaps)
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         outcomes = run_batch(
             root, out, settings=_settings(config), options=options, jobs=jobs, on_progress=on_progress
         )
     failed = [outcome for outcome in outcomes if outcome.status != "done"]
     for outcome in failed:
-        sys.stderr.write(f"bmetk: {outcome.patient}: {outcome.reason}\n")
-    _say(f"{len(outcomes) - len(failed)} of {len(outcomes)} patients done; table: {out / 'cohort.csv'}")
+        complain(f"{outcome.patient}: {outcome.reason}")
+    say(f"{len(outcomes) - len(failed)} of {len(outcomes)} patients done; table: {out / 'cohort.csv'}")
     if failed:
         raise typer.Exit(PARTLY_FAILED)
 
@@ -293,12 +260,12 @@ def simulate(
     case: Annotated[
         str, typer.Argument(metavar="CASE|SPEC.toml", help="Id of a published course, or a spec file.")
     ],
-    out: _Out,
+    out: Out,
     seed: Annotated[
         int, typer.Option("--seed", help="Another seed draws another body and other scanners.")
     ] = 0,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Write DICOM studies with known edema, and the truth beside them."""
     from bmetk.simulate.courses import course
@@ -306,29 +273,29 @@ def simulate(
     from bmetk.simulate.specfile import read_spec
 
     _settings(config)
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         patients = read_spec(Path(case)) if case.endswith(".toml") else (course(case, seed),)
         for patient in patients:
             simulate_to(patient, out, on_progress)
     for patient in patients:
-        _say(str(out / patient.name))
+        say(str(out / patient.name))
 
 
 @app.command()
 def validate(
-    out: _Out,
+    out: Out,
     part: Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")] = "all",
     count: Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")] = 20,
     population: Annotated[str, typer.Option("--population", help="test or development.")] = "test",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")] = 1,
-    force: _Force = False,
-    verbose: _Verbose = False,
-    config: _Config = None,
+    force: Force = False,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Measure accuracy and repeatability on simulated exams, as a table and a picture."""
     from bmetk.validation import validate_to
 
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         lines = validate_to(
             out,
             part=part,
@@ -339,7 +306,7 @@ def validate(
             overwrite=force,
             on_progress=on_progress,
         )
-    _say_all([*lines, f"report: {out / 'report.html'}"])
+    say_all([*lines, f"report: {out / 'report.html'}"])
 
 
 @app.command()
@@ -347,15 +314,15 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result.")] = Path(
         "demo-out"
     ),
-    verbose: _Verbose = False,
-    config: _Config = None,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Track the sample patient and say where to look."""
     from bmetk.patient import track_to
     from bmetk.simulate.sample import find_sample
 
     options = _options(None, None, keep_identity=False, allow_gaps=False)
-    with _progress(verbose) as on_progress:
+    with progress(verbose) as on_progress:
         timeline = track_to(
             [find_sample() / "studies"],
             out,
@@ -364,21 +331,21 @@ def demo(
             force=True,
             on_progress=on_progress,
         )
-    _say_all(timeline_lines(timeline))
-    _say(f"report: {(out / 'report.html').resolve()}")
+    say_all(timeline_lines(timeline))
+    say(f"report: {(out / 'report.html').resolve()}")
 
 
 @app.command()
 def view(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that analyze or track wrote.")],
-    verbose: _Verbose = False,
-    config: _Config = None,
+    verbose: Verbose = False,
+    config: Config = None,
 ) -> None:
     """Open a result in napari, ready for review."""
     from importlib import import_module
 
     _settings(config)
-    with _progress(verbose):
+    with progress(verbose):
         try:
             plugin = import_module("napari_bmetk")
         except ImportError as error:
@@ -397,3 +364,8 @@ def _options(joint: str | None, side: str | None, keep_identity: bool, allow_gap
         keep_identity=keep_identity,
         allow_gaps=allow_gaps,
     )
+
+
+def _say_results(results: Iterable[tuple[Path, ExamResult]]) -> None:
+    for folder, result in results:
+        say_all(measurement_lines(folder, result))

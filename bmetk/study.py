@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Protocol
 
 from bmetk.anatomy import Joint, Label, Side
 from bmetk.config import Settings
@@ -15,7 +16,7 @@ from bmetk.dicom import IMAGE_SUFFIXES, load_exams, load_image, load_labels, sca
 from bmetk.errors import BmetkError, InputError, MissingSeriesError, SeriesMismatchError, UnknownNameError
 from bmetk.exam import Contrast, Exam, ExamResult, Patient, Segmentation, Series
 from bmetk.export import EXAM_FILE, EXAM_SCHEMA, whole_folder, write_result
-from bmetk.pipeline import Progress, analyze, find_exam_bones
+from bmetk.pipeline import Progress
 from bmetk.report import exam_page
 from bmetk.tracking import exam_names
 
@@ -25,7 +26,12 @@ STUDY_FILE = "study.json"
 STUDY_SCHEMA = "bmetk.study/1"
 REPORT_FILE = "report.html"
 
-_Stage = Callable[..., ExamResult]
+
+class Stage(Protocol):
+    """What turns an exam into a result."""
+
+    def __call__(self, exam: Exam, *, settings: Settings | None, on_progress: Progress | None) -> ExamResult:
+        """Give the result of one exam."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,56 +208,30 @@ def _own_bones(path: Path) -> Segmentation:
     return Segmentation(labels, {value: Label(name, None, name) for value, name in names.items()})
 
 
-def analyze_to(
+def write_exams(
     exams: Sequence[Exam],
     out: Path,
+    stage: Stage,
     *,
     settings: Settings,
     force: bool = False,
     keep_identity: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[tuple[Path, ExamResult], ...]:
-    """Analyse the exams of a study and write their results, whole or not at all.
+    """Put the exams of a study through a stage and write the results, whole or not at all.
 
     One exam is written into ``out`` itself, several into ``out/<n>_<joint>_<side>``. Of several, one
     that cannot be used is left out and named in ``study.json`` with the reason.
 
-    Raises
-    ------
-    InputError
-        If no exam can be used, or the folder cannot be written.
-    """
-    return _run_to(exams, out, analyze, settings, force, keep_identity, on_progress)
-
-
-def bones_to(
-    exams: Sequence[Exam],
-    out: Path,
-    *,
-    settings: Settings,
-    force: bool = False,
-    keep_identity: bool = False,
-    on_progress: Progress | None = None,
-) -> tuple[tuple[Path, ExamResult], ...]:
-    """Find the bones of a study's exams and write them, as `analyze_to` does.
+    Parameters
+    ----------
+    stage : `pipeline.analyze`, or `pipeline.find_exam_bones` for the bones alone
 
     Raises
     ------
     InputError
         If no exam can be used, or the folder cannot be written.
     """
-    return _run_to(exams, out, find_exam_bones, settings, force, keep_identity, on_progress)
-
-
-def _run_to(
-    exams: Sequence[Exam],
-    out: Path,
-    stage: _Stage,
-    settings: Settings,
-    force: bool,
-    keep_identity: bool,
-    on_progress: Progress | None,
-) -> tuple[tuple[Path, ExamResult], ...]:
     if len(exams) == 1:
         with whole_folder(out, EXAM_FILE, EXAM_SCHEMA, overwrite=force) as staged:
             result = stage(exams[0], settings=settings, on_progress=on_progress)
@@ -277,7 +257,7 @@ def _write_exam(result: ExamResult, folder: Path, keep_identity: bool) -> None:
 
 
 def run_all(
-    exams: Sequence[Exam], stage: _Stage, settings: Settings, on_progress: Progress | None
+    exams: Sequence[Exam], stage: Stage, settings: Settings, on_progress: Progress | None
 ) -> tuple[dict[str, ExamResult], dict[str, str]]:
     """Run a stage on each exam; give back the results, and the reasons of those that cannot be used.
 

@@ -1,0 +1,78 @@
+"""What the commands share: options, the progress bar, sentences, and the way out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+DONE, WRONG_USAGE, UNUSABLE_INPUT, PARTLY_FAILED = 0, 2, 3, 4
+
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings that differ from the defaults.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder for the result; must be new, empty or --force.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an earlier result of the same command.")]
+KeepIdentity = Annotated[
+    bool,
+    typer.Option("--keep-identity", help="Write name, ID and birth date into the result; off by default."),
+]
+AllowGaps = Annotated[
+    bool, typer.Option("--allow-gaps", help="Accept series with missing slices; gaps are interpolated.")
+]
+JointName = Annotated[
+    str | None, typer.Option("--joint", metavar="J", help="hip, knee, ankle, foot; overrides the tags.")
+]
+SideName = Annotated[
+    str | None, typer.Option("--side", metavar="S", help="left, right or both; overrides the tags.")
+]
+T1File = Annotated[
+    Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
+]
+
+
+@contextmanager
+def progress(verbose: bool) -> Iterator[Callable[[str, float], None]]:
+    """Draw a progress bar on a terminal, and nothing in a pipe."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr, format="bmetk: %(message)s"
+    )
+    if not sys.stderr.isatty():
+        yield lambda stage, _fraction: logging.getLogger("bmetk").info("%s", stage)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+
+
+def say(text: str) -> None:
+    """Print one line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Print the lines of a result."""
+    for line in lines:
+        say(line)
+
+
+def complain(message: str) -> None:
+    """Tell what went wrong, in one line on stderr."""
+    sys.stderr.write(f"bmetk: {' '.join(message.split())}\n")
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Tell what went wrong and leave."""
+    complain(message)
+    sys.exit(status)
