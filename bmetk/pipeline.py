@@ -104,7 +104,6 @@ def analyze(
             anatomy.bones,
             covered,
             settings=settings.edema,
-            t1_acquisition=t1.acquisition,
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,
         )

@@ -12,7 +12,6 @@ from bmetk.exam import Finding, Segmentation
 from bmetk.image import ScalarImage
 
 _JOINT_MM = 12.0
-_OUTSIDE_MM = 1.0
 _FLUID_OVER_MARROW = 6.0
 _EFFUSION_ML = 3.0
 _HEAD_EDEMA_SHARE = 0.15

@@ -81,7 +81,6 @@ def segment_edema(
     covered: Mask,
     *,
     settings: EdemaSettings | None = None,
-    t1_acquisition: Acquisition | None = None,  # noqa: ARG001  (for the signal model of T1, to come)
     fluid_acquisition: Acquisition | None = None,
     fluid_contrast: Contrast = Contrast.STIR,
 ) -> EdemaMap:
@@ -94,7 +93,7 @@ def segment_edema(
     bones : Segmentation on the grid of ``fluid``
     covered : Mask, where both series were acquired
     settings : EdemaSettings
-    t1_acquisition, fluid_acquisition : Acquisition of the two series, as far as known
+    fluid_acquisition : Acquisition of ``fluid``, as far as known
     fluid_contrast : Contrast of ``fluid``
 
     Raises

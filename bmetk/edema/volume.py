@@ -14,7 +14,6 @@ from bmetk.image import Grid
 Box = tuple[slice, slice, slice]
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
-WHOLE: Box = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

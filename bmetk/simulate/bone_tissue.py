@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
@@ -263,13 +262,3 @@ def paint_bone(
         },
         field.box,
     )
-
-
-def paint_labels(fields: list[BoneField], shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
-    """Label the fine grid by bone: the fuller bone wins where two share a voxel."""
-    labels, best = np.zeros(shape, np.uint8), np.full(shape, 0.5, np.float32)
-    for field in fields:
-        wins = field.filled >= best[field.box]
-        labels[field.box][wins] = field.bone.value
-        best[field.box][wins] = field.filled[wins]
-    return labels
