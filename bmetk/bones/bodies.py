@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bmetk.anatomy import Bone, Joint, Region, Side
 from bmetk.bones.articulate import PATELLA_SHARE, flex_ankle, pose_hip, turn
+from bmetk.bones.links import Jointed, Link, find_links
 from bmetk.bones.shape_model import ShapeModes, load_foot, load_limb_model
 from bmetk.bones.surfaces import (
     Faces,
@@ -54,6 +55,7 @@ class Body:
     inner : points that fill the rest shape evenly, shape (M, 3), mm
     inner_ml : what each of them stands for
     part : the region it is, where no rule divides the bone (single phalanges)
+    freedom : how much further than other bones it may move against the whole template
     """
 
     name: str
@@ -67,6 +69,7 @@ class Body:
     inner: Points
     inner_ml: float
     part: Region | None = None
+    freedom: float = 1.0
 
     @property
     def key(self) -> str:
@@ -94,12 +97,14 @@ class Template:
     Parameters
     ----------
     starts : one tuple of poses, in the order of ``bodies``, for each starting angle
+    links : joints that hold the bodies together
     """
 
     joint: Joint
     side: Side
     bodies: tuple[Body, ...]
     starts: tuple[tuple[Pose, ...], ...]
+    links: tuple[Link, ...] = ()
 
     @property
     def mode_count(self) -> int:
@@ -171,12 +176,21 @@ def _foot_template(side: Side) -> Template:
     model = load_foot()
     bones, joints = model.bones(side.value), model.joints(side.value)
     none = np.zeros((0, 0, 3))
-    bodies = [_body(n, _foot_bone(n), side, s, none, _phalanx(n)) for n, s in bones.items()]
+    bodies = [
+        replace(_body(n, _foot_bone(n), side, s, none, _phalanx(n)), freedom=_freedom(n))
+        for n, s in bones.items()
+    ]
     starts = []
     for angle in START_ANGLES_DEG[Joint.ANKLE]:
         posed = flex_ankle(bones, joints, angle)
         starts.append(_poses(bodies, [posed[n] for n in bones]))
-    return Template(Joint.ANKLE, side, tuple(bodies), tuple(starts))
+    jointed = [Jointed(b.name, bones[b.name].vertices, b.rest) for b in bodies]
+    return Template(Joint.ANKLE, side, tuple(bodies), tuple(starts), find_links(jointed))
+
+
+def _freedom(name: str) -> float:
+    """Let the ankle and the toes bend."""
+    return 2.5 if "phalanx" in name else 2.0 if name in ("tibia", "fibula") else 1.0
 
 
 def _foot_bone(name: str) -> Bone:
@@ -189,7 +203,8 @@ def _phalanx(name: str) -> Region | None:
     return Region.DISTAL_PHALANGES if "phalanx" in name else None
 
 
-def _coarse_class(bone: Bone) -> str:
+def coarse_class(bone: Bone) -> str:
+    """Name the class of the slice network that holds a bone."""
     for suffix, group in (("cuneiform", "cuneiforms"), ("metatarsal", "metatarsals")):
         if suffix in bone.value:
             return group
@@ -221,7 +236,7 @@ def _body(
     rest_surface = Surface(rest, surface.faces)
     inner = _fill(rest_surface, INNER_SPACING_MM[size])
     inner_ml = volume_ml(rest_surface) / len(inner)
-    coarse = _coarse_class(bone)
+    coarse = coarse_class(bone)
     return Body(name, bone, side, coarse, rest, modes, surface.faces, sample, inner, inner_ml, part)
 
 

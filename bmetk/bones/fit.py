@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from bmetk.bones.bodies import Body, Pose, Template, Vector
+from bmetk.bones.links import Link
 from bmetk.bones.surfaces import Points, Surface
 
 POSE = 9
@@ -32,6 +33,7 @@ class Stiffness:
     group_stretch : of the whole template against its adult size
     modes : of the weights, in standard deviations of the model
     data_mm : of one independent observation
+    joint_mm : of the distance that a joint opens or slips, where the template has joints
     """
 
     shift_mm: float = 8.0
@@ -40,6 +42,7 @@ class Stiffness:
     group_stretch: float = 0.08
     modes: float = 1.0
     data_mm: float = 2.0
+    joint_mm: float = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +101,8 @@ def step(fit: Fit, observed: Sequence[Observations | None], stiffness: Stiffness
         if seen is not None and len(seen.index):
             _add_data(normal, right, fit, number, seen, stiffness)
         _add_coupling(normal, right, fit, number, stiffness)
+    for link in fit.template.links:
+        _add_link(normal, right, fit, link, stiffness)
     _add_group_prior(normal, right, fit, stiffness)
     if modes:
         tail = np.arange(size - modes, size)
@@ -147,12 +152,33 @@ def _add_coupling(normal: Points, right: Vector, fit: Fit, number: int, stiffnes
     off = np.concatenate(
         [pose.middle - expected.middle, turned, np.log(pose.stretch) - np.log(expected.stretch)]
     )
-    deviations = (stiffness.shift_mm, np.radians(stiffness.turn_deg), stiffness.stretch)
+    free = fit.template.bodies[number].freedom
+    deviations = (free * stiffness.shift_mm, np.radians(free * stiffness.turn_deg), stiffness.stretch)
     weight = np.repeat(deviations, 3) ** -2.0
     first = POSE * (number + 1)
     columns = np.concatenate([np.arange(POSE), np.arange(first, first + POSE)])
     normal[np.ix_(columns, columns)] += rows.T @ (rows * weight[:, None])
     right[columns] -= rows.T @ (weight * off)
+
+
+def _add_link(normal: Points, right: Vector, fit: Fit, link: Link, stiffness: Stiffness) -> None:
+    """Hold two bodies together in their joint."""
+    ends = ((link.first, link.first_rest, 1.0), (link.second, link.second_rest, -1.0))
+    rows = np.concatenate([sign * _point_rows(fit.poses[n], rest) for n, rest, sign in ends], axis=1)
+    gap = fit.poses[link.first].apply(link.first_rest) - fit.poses[link.second].apply(link.second_rest)
+    expected = fit.expected(link.first).apply(link.first_rest) - fit.expected(link.second).apply(
+        link.second_rest
+    )
+    columns = np.concatenate([np.arange(POSE * (n + 1), POSE * (n + 2)) for n, _, _ in ends])
+    weight = stiffness.joint_mm**-2.0
+    normal[np.ix_(columns, columns)] += weight * rows.T @ rows
+    right[columns] -= weight * rows.T @ (gap - expected)
+
+
+def _point_rows(pose: Pose, rest: Vector) -> Points:
+    """Return the derivative of a point of a body by the body's pose, shape (3, 9)."""
+    arm = pose.apply(rest) - pose.middle
+    return np.concatenate([np.eye(3), -_cross_matrix(arm), pose.rotation * (rest * pose.stretch)], axis=1)
 
 
 def _add_group_prior(normal: Points, right: Vector, fit: Fit, stiffness: Stiffness) -> None:

@@ -2,8 +2,9 @@
 
 A 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) sees each slice with its two
 neighbours, always the same way up, and is told the plane and, where it is known, the joint. It was trained
-on painted exams of random contrast, pose, field of view and slice geometry alone, by the recipe of SynthSeg
-(Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script and log.
+on simulated bodies alone, scanned with random contrast, pose, field of view and slices by the recipe of
+SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script and
+log.
 """
 
 from __future__ import annotations

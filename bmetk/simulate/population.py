@@ -7,6 +7,7 @@ Seeds are divided once and for all, so that nobody tests on what was tuned on:
 | below 1 000 000 | free for users and unit tests |
 | 1 000 000 to 1 999 999 | ``development`` |
 | 2 000 000 to 2 999 999 | ``test`` |
+| 3 000 000 to 3 999 999 | bodies that the packaged network was trained on (`benchmarks/training`) |
 
 Joints, regions and courses follow the published distribution: hip most often, then knee, ankle and
 foot; an episode peaks at 2 to 3 months and resolves within 6 to 12 (PMC2329633).

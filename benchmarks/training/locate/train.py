@@ -1,9 +1,9 @@
-"""Train the slice network of `bmetk.bones.locate` on painted exams only.
+"""Train the slice network of `bmetk.bones.slices` on scans of simulated bodies only.
 
-    python benchmarks/training/locate/train.py --library /tmp/anatomies --out /tmp/run --minutes 20
+    python benchmarks/training/locate/train.py --library /tmp/bodies --out /tmp/run --minutes 20
 
 The network sees three neighbouring slices in a fixed orientation with their plane, and names the bone of each
-pixel of the middle one. Several processes paint, one learns. ``last.pt`` holds the running mean of the weights,
+pixel of the middle one. Some processes scan, one learns. ``last.pt`` holds the running mean of the weights,
 ``log.jsonl`` the log. Needs PyTorch 2.13 (see ``README.md``).
 """
 
@@ -21,17 +21,7 @@ from queue import Empty
 
 import numpy as np
 import torch
-from paint import (
-    OTHER_BONE,
-    acquire,
-    draw_view,
-    load_anatomy,
-    nearest_label,
-    normalize,
-    paint,
-    place,
-    sample_volume,
-)
+from scan import ScannedBody, load_body, scan_body
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
@@ -43,9 +33,10 @@ CHANNELS = (20, 32, 48, 72, 96)
 BATCH = 10
 FRESH = 3
 SIZE = 96
-POOL = 80
-SHARES = {"hip": 0.36, "knee": 0.28, "foot": 0.36}
-HELD_OUT = 9000
+POOL = 160
+SHARES = {"hip": 0.30, "knee": 0.33, "foot": 0.37}
+SERIES = 2
+"""Series scanned of a body while it is at hand."""
 EMA = 0.995
 FOREGROUND = 2.5
 PLANES = ("axial", "coronal", "sagittal")
@@ -91,30 +82,16 @@ class SliceNet(nn.Module):
         return self.last(x)
 
 
-def paint_stack(anatomy, seed: list[int], hard: float) -> tuple[np.ndarray, np.ndarray, int, str]:
-    """Paint one series: image and labels (S, R, C) in the fixed orientation, and the plane's number."""
+def scan_stack(body: ScannedBody, seed: list[int], hard: float) -> Stack:
+    """Scan one series: image and labels (S, R, C) in the fixed orientation, and the plane's number."""
     rng = np.random.default_rng(seed)
     gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    view, wide = draw_view(anatomy.joint, rng)
-    where = place(anatomy, view, wide, rng, gen, hard)
-    image = acquire(paint(anatomy, where, view, rng, gen, hard), view, rng, gen, hard).numpy()
-    index = torch.stack(torch.meshgrid(*[torch.arange(n).float() for n in view.shape], indexing="ij"), -1)
-    spot = (where.series_points(index) - anatomy.origin) / anatomy.spacing
-    label = nearest_label(anatomy.label, spot)
-    label[sample_volume(anatomy.planes[:, :1], spot)[0] > 0] = 0
-    label[label == OTHER_BONE] = 0
-    plane = (
-        (2, 1, 0)[int(np.argmax(np.abs(view.axes[:, 0])))]
-        if False
-        else int(np.argmax(np.abs(view.axes[:, 0])))
-    )
-    plane = {2: 0, 1: 1, 0: 2}[plane]
-    image = normalize(image, np.ones(image.shape, bool))
-    label = label.numpy().astype(np.uint8)
+    image, label, view = scan_body(body, rng, gen, hard)
+    plane = 2 - int(np.argmax(np.abs(view.axes[:, 0])))
     down = view.axes[:, 1] @ (np.array([0, 1, 0]) if plane == 0 else np.array([0, 0, -1]))
     if down < 0:
         image, label = image[:, ::-1], label[:, ::-1]
-    return np.ascontiguousarray(image), np.ascontiguousarray(label), plane, anatomy.joint
+    return np.ascontiguousarray(image), np.ascontiguousarray(label), plane, body.joint
 
 
 def batch_of(pool: list[Stack]) -> tuple[Tensor, Tensor, Tensor]:
@@ -162,21 +139,19 @@ def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
     return entropy + 0.7 * (1 - dice.mean()) + 0.7 * (1 - union)
 
 
-def paint_forever(library: Path, seed: int, queue: mp.Queue, hard: float) -> None:
+def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float) -> None:
     """Fill the queue."""
     os.setsid()
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
-    known = {}
     number = 0
     while True:
         joint = str(rng.choice(list(SHARES), p=list(SHARES.values())))
-        files = [p for p in sorted(library.glob(f"{joint}_*.npz")) if int(p.stem.split("_")[1]) < HELD_OUT]
-        path = files[int(rng.integers(len(files)))]
-        if path not in known:
-            known[path] = load_anatomy(path)
-        queue.put(paint_stack(known[path], [seed, number], hard))
-        number += 1
+        files = sorted(library.glob(f"{joint}_[0-9][0-9][0-9][0-9].npz"))
+        body = load_body(files[int(rng.integers(len(files)))])
+        for _ in range(SERIES):
+            queue.put(scan_stack(body, [seed, number], hard))
+            number += 1
 
 
 def widen(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -194,9 +169,9 @@ def train(given: argparse.Namespace) -> None:
     torch.set_num_threads(given.threads)
     context = mp.get_context("spawn")
     queue = context.Queue(maxsize=16)
-    for k in range(given.painters):
+    for k in range(given.scanners):
         context.Process(
-            target=paint_forever, args=(given.library, given.seed + k, queue, given.hard), daemon=True
+            target=scan_forever, args=(given.library, given.seed + k, queue, given.hard), daemon=True
         ).start()
     net = SliceNet().to(memory_format=torch.channels_last)
     if given.resume:
@@ -257,7 +232,7 @@ def overlap(logits: Tensor, label: Tensor, inside: Tensor) -> list[float]:
 
 
 def refill(queue: mp.Queue, pool: list[Stack]) -> None:
-    """Put what was painted in front of the pool, and wait only while there is too little."""
+    """Put what was scanned in front of the pool, and wait only while there is too little."""
     while len(pool) < 16:
         pool.insert(0, queue.get())
     with suppress(Empty):
@@ -276,7 +251,7 @@ def main() -> None:
     parser.add_argument("--hard", type=float, default=0.5, help="clutter, turns and noise, 0 to 1")
     parser.add_argument("--resume", type=Path)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--painters", type=int, default=1)
+    parser.add_argument("--scanners", type=int, default=1)
     train(parser.parse_args())
 
 

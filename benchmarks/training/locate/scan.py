@@ -1,0 +1,155 @@
+"""Scan the bodies of ``bodies.py``: series of random contrast, pose, geometry, field of view and faults.
+
+The recipe is that of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789): what varies is drawn
+wider than clinical images vary, but every tissue lies where a body has it. Contrast is mostly T1-like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from series import (
+    View,
+    acquire,
+    draw_pose,
+    draw_view,
+    field,
+    nearest_label,
+    normalize,
+    place_view,
+    sample_volume,
+)
+from torch import Tensor
+
+HEAD_MM = 88.0
+"""From the middle of the pelvis to a femoral head."""
+
+# Tissue by number (`bmetk.simulate.tissue.Tissue`): intensity on T1 and on proton density, fat being 1.
+LOOKS = {
+    0: ((0.72, 1.12), (0.65, 1.1)),  # yellow marrow
+    1: ((0.30, 0.75), (0.40, 0.80)),  # red marrow
+    2: ((0.12, 0.45), (0.50, 1.00)),  # edema water
+    3: ((0.00, 0.08), (0.00, 0.10)),  # cortex
+    4: ((0.22, 0.65), (0.45, 1.00)),  # cartilage
+    5: ((0.06, 0.40), (0.50, 1.40)),  # fluid
+    6: ((0.02, 0.20), (0.03, 0.25)),  # ligament
+    7: ((0.15, 0.45), (0.30, 0.70)),  # muscle
+    8: ((0.90, 1.15), (0.80, 1.15)),  # subcutaneous fat
+    9: ((0.80, 1.10), (0.70, 1.10)),  # fat between muscles
+    10: ((0.02, 0.60), (0.05, 1.10)),  # vein
+    11: ((0.00, 0.40), (0.00, 0.60)),  # artery
+    12: ((0.20, 0.50), (0.35, 0.80)),  # nerve
+    13: ((0.15, 0.60), (0.20, 0.70)),  # skin
+    14: ((0.06, 0.35), (0.50, 1.40)),  # urine
+    15: ((0.10, 0.70), (0.30, 1.00)),  # bowel
+    16: ((0.15, 0.55), (0.30, 0.90)),  # disc
+    17: ((0.03, 0.30), (0.05, 0.40)),  # sclerosis
+    18: ((0.12, 0.45), (0.50, 1.00)),  # granulation tissue
+}
+FATTY = (0, 8, 9)
+MARROW = (0, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedBody:
+    """One file of the library, volumes as (z, y, x)."""
+
+    joint: str
+    parts: np.ndarray
+    tissues: np.ndarray
+    label: Tensor
+    origin: Tensor
+    spacing: float
+    centre: np.ndarray
+
+
+def load_body(path: Path) -> ScannedBody:
+    """Read a library file."""
+    with np.load(path) as f:
+        return ScannedBody(
+            joint=path.stem.split("_")[0],
+            parts=f["parts"],
+            tissues=f["tissues"],
+            label=torch.from_numpy(f["label"]),
+            origin=torch.from_numpy(f["origin"].astype(np.float32)),
+            spacing=float(f["spacing"]),
+            centre=f["centre"].astype(float),
+        )
+
+
+def draw_look(rng: np.random.Generator) -> dict[int, float]:
+    """Draw the intensity of each tissue: T1-like, in between, proton density, fat-suppressed or anything."""
+    kind = rng.random()
+    mix = 0.0 if kind < 0.72 else rng.random() if kind < 0.82 else 1.0
+    look = {}
+    for tissue, (t1, density) in LOOKS.items():
+        low, high = (a + (b - a) * mix for a, b in zip(t1, density, strict=True))
+        look[tissue] = float(rng.uniform(low, high))
+    if 0.92 < kind < 0.96:
+        for tissue in FATTY:
+            look[tissue] *= float(rng.uniform(0.05, 0.35))
+    if kind >= 0.96:
+        look = {tissue: float(rng.uniform(0, 1.2)) for tissue in look} | {3: look[3], 6: look[6]}
+    return look
+
+
+def mix_tissues(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator) -> Tensor:
+    """Give every voxel the signal of its tissues, shape (1, 1, Z, Y, X)."""
+    look = draw_look(rng)
+    shape = body.parts.shape[1:]
+    uneven = (
+        1 + rng.uniform(0, 0.12) * field(shape, np.full(3, body.spacing), rng.uniform(8, 60), gen).numpy()
+    )
+    image = np.zeros(shape, np.float32)
+    for tissue, part in zip(body.tissues, body.parts, strict=True):
+        signal = np.float32(look[int(tissue)] / 250)
+        image += signal * part if int(tissue) not in MARROW else signal * part * uneven
+    return torch.from_numpy(image)[None, None]
+
+
+def draw_focus(body: ScannedBody, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw where the middle of the view lies."""
+    if body.joint == "hip":
+        aside = rng.choice([-HEAD_MM, HEAD_MM]) if wide[0] < 300 else 0.0
+        return body.centre + [aside, 0, 0] + rng.normal(0, 22, 3)
+    if body.joint == "foot" and rng.random() < 0.6:
+        index = torch.nonzero(body.label >= 6)
+        z, y, x = index[int(rng.integers(len(index)))].tolist()
+        return body.origin.numpy() + body.spacing * np.array([x, y, z]) + rng.normal(0, 10, 3)
+    return body.centre + rng.normal(0, 14, 3)
+
+
+def widen_view(view: View, rng: np.random.Generator) -> View:
+    """Now and then leave much air around a knee or foot, as a head coil's field of view does."""
+    if rng.random() > 0.3:
+        return view
+    grow = rng.uniform(1.1, 1.7)
+    s, r, c = view.shape
+    return View((s, int(r * grow), int(c * grow)), view.spacing, view.axes, view.thickness)
+
+
+def scan_body(
+    body: ScannedBody, rng: np.random.Generator, gen: torch.Generator, hard: float
+) -> tuple[np.ndarray, np.ndarray, View]:
+    """Scan one series: image and labels of ``view.shape``."""
+    view, wide = draw_view(body.joint, rng)
+    if body.joint != "hip":
+        view = widen_view(view, rng)
+    linear = draw_pose(body.joint, rng, hard)
+    amount = abs(rng.normal(0, 2.5 if body.joint != "foot" else 1.6))
+    where = place_view(view, draw_focus(body, wide, rng), linear, amount, gen)
+    volume = mix_tissues(body, rng, gen)
+    s, r, c = view.shape
+    offset = view.thickness / view.spacing[0] / 4
+    slices = (torch.arange(s)[:, None] + torch.tensor([-offset, offset])).reshape(-1).float()
+    axes = (torch.arange(r).float(), torch.arange(c).float())
+    index = torch.stack(torch.meshgrid(slices, *axes, indexing="ij"), -1)
+    spot = (where.series_points(index) - body.origin) / body.spacing
+    image = sample_volume(volume, spot)[0].reshape(s, 2, r, c).mean(1)
+    image = acquire(image, view, rng, gen, hard).numpy()
+    middle = torch.stack(torch.meshgrid(torch.arange(s).float(), *axes, indexing="ij"), -1)
+    label = nearest_label(body.label, (where.series_points(middle) - body.origin) / body.spacing)
+    return normalize(image), label.numpy().astype(np.uint8), view
