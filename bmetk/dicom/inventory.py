@@ -71,7 +71,7 @@ class Volume:
         if self.faults:
             return "; ".join(fault.message for fault in self.faults)
         if self.contrast.contrast in (Contrast.LOCALIZER, Contrast.DERIVED, Contrast.OTHER):
-            return f"{self.contrast.contrast.value}: {self.contrast.reason}"
+            return self.contrast.reason
         return None
 
 

@@ -17,8 +17,8 @@ from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 
 from bmetk.anatomy import Joint, Side
-from bmetk.dicom import describe, describe_rows, load_series, rows, scan
-from bmetk.errors import GeometryError, UnreadableFileError
+from bmetk.dicom import describe, describe_rows, load_exam, load_series, rows, scan
+from bmetk.errors import GeometryError, MissingSeriesError, UnreadableFileError
 from bmetk.exam import Contrast, Plane
 
 
@@ -312,6 +312,16 @@ def test_rows_tell_contrast_site_and_use(study):
     assert (localizer.contrast, localizer.use) == ("localizer", "no")
     assert (knee.contrast, knee.joint, knee.side, knee.use) == ("t1", "knee", "right", "t1")
     assert knee.times == "520/12/-"
+
+
+def test_why_a_series_is_of_no_use_is_said_once(study):
+    study.series("t1", {"ScanOptions": "FS"})
+    inventory = scan(study.folder)
+    reason = "spin echo, TR 520 ms, TE 12 ms: T1-weighted with fat suppression"
+    assert "\n".join(describe_rows(inventory)).count(reason) == 1
+    assert one_volume(study.folder).refusal == reason
+    with pytest.raises(MissingSeriesError, match=r"\(series 1: spin echo"):
+        load_exam(study.folder)
 
 
 def test_conflicting_tags_are_stated(study):
