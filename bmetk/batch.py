@@ -6,7 +6,8 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bmetk.config import Settings
 from bmetk.dicom import Inventory, load_exams, scan
 from bmetk.errors import BmetkError, InputError, OutputError
 from bmetk.export import TIMELINE_FILE
+from bmetk.export.whole_folder import writing
 from bmetk.patient import track_exams_to
 from bmetk.pipeline import Progress
 from bmetk.study import ReadOptions
@@ -79,14 +81,9 @@ def run_batch(
     _make_folder(out)
     waiting = [patient for patient in patients if not (out / patient / TIMELINE_FILE).is_file()]
     failed = dict(_run_all(inventory, waiting, out, settings, options, jobs, on_progress))
-    outcomes = tuple(
-        PatientOutcome(patient, "failed", failed[patient])
-        if patient in failed
-        else PatientOutcome(patient, "done")
-        for patient in patients
-    )
-    _write_table(out, outcomes)
-    return outcomes
+    told = [_tell(out, patient, failed.get(patient, "")) for patient in patients]
+    _write_table(out, [row for _, rows in told for row in rows])
+    return tuple(outcome for outcome, _ in told)
 
 
 def _make_folder(out: Path) -> None:
@@ -120,8 +117,16 @@ def _run_all(
             pool.submit(_run_one, part, out / patient, settings, options): patient
             for patient, part in parts.items()
         }
-        finished = ((waiting[future], future.result()) for future in as_completed(waiting))
+        finished = ((waiting[future], _reason(future)) for future in as_completed(waiting))
         yield from _failures(finished, len(parts), on_progress)
+
+
+def _reason(future: Future[str]) -> str:
+    """Wait for a patient; a process that the system ends takes those that wait for it along."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return "a process was ended from outside, most likely for want of memory; resume with fewer --jobs"
 
 
 def _failures(
@@ -141,32 +146,28 @@ def _run_one(inventory: Inventory, folder: Path, settings: Settings, options: Re
         track_exams_to(exams, folder, settings=settings, options=options)
     except BmetkError as error:
         return str(error)
-    except (MemoryError, ValueError, RuntimeError, OSError) as error:
-        # One patient's surprise must not end the night's work of a thousand others.
+    except Exception as error:  # noqa: BLE001  one patient's surprise must not end the night of a thousand
         return f"unexpected {type(error).__name__}; run 'bmetk track' on this patient alone to see where"
     return ""
 
 
-def _write_table(out: Path, outcomes: Sequence[PatientOutcome]) -> None:
-    rows = [row for outcome in outcomes for row in _rows(out, outcome)]
-    partial = out / f".{COHORT_TABLE}.partial"
-    with partial.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [field.name for field in fields(CohortRow)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    partial.replace(out / COHORT_TABLE)
+def _tell(out: Path, patient: str, reason: str) -> tuple[PatientOutcome, tuple[CohortRow, ...]]:
+    """Tell what became of one patient, with its rows of the table."""
+    if not reason:
+        try:
+            return PatientOutcome(patient, "done"), tuple(_rows(out, patient))
+        except (OSError, ValueError, KeyError, TypeError):
+            reason = f"the {TIMELINE_FILE} of an earlier run is damaged; remove its folder and run again"
+    return PatientOutcome(patient, "failed", reason), (CohortRow(patient, "failed", reason),)
 
 
-def _rows(out: Path, outcome: PatientOutcome) -> Iterator[CohortRow]:
-    if outcome.status != "done":
-        yield CohortRow(outcome.patient, outcome.status, outcome.reason)
-        return
-    document = json.loads((out / outcome.patient / TIMELINE_FILE).read_text(encoding="utf-8"))
+def _rows(out: Path, patient: str) -> Iterator[CohortRow]:
+    document = json.loads((out / patient / TIMELINE_FILE).read_text(encoding="utf-8"))
     for history in document["regions"]:
         for point in history["points"]:
             yield CohortRow(
-                patient=outcome.patient,
-                status=outcome.status,
+                patient=patient,
+                status="done",
                 exam=point["exam"],
                 date=point["date"],
                 side=history["side"] or "",
@@ -177,3 +178,18 @@ def _rows(out: Path, outcome: PatientOutcome) -> Iterator[CohortRow]:
                 edema_ml_low=point["edema_ml_low"],
                 edema_ml_high=point["edema_ml_high"],
             )
+
+
+def _write_table(out: Path, rows: Sequence[CohortRow]) -> None:
+    """Write the table whole, or leave the one before."""
+    partial = out / f".{COHORT_TABLE}.partial"
+    try:
+        with writing(out):
+            with partial.open("w", newline="", encoding="utf-8") as stream:
+                names = [field.name for field in fields(CohortRow)]
+                writer = csv.DictWriter(stream, names, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(asdict(row) for row in rows)
+            partial.replace(out / COHORT_TABLE)
+    finally:
+        partial.unlink(missing_ok=True)

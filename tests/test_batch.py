@@ -1,0 +1,253 @@
+"""Many patients: each gets a timeline or a reason, and the cohort one whole table."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bmetk.batch import COHORT_TABLE, PatientOutcome, run_batch
+from bmetk.config import Settings
+from bmetk.dicom import scan
+from bmetk.errors import InputError, OutputError
+from bmetk.exam import Exam, ExamResult
+from bmetk.pipeline import analyze
+from bmetk.study import ReadOptions
+from tests.dicom.conftest import SeriesWriter
+from tests.export.fakes import small_result
+
+KNEE = {"BodyPartExamined": "KNEE", "Laterality": "R"}
+DAYS = {"anna": "20240105", "berta": "20240310"}
+
+
+def write_patient(root: Path, name: str, protocols: Sequence[str] = ("t1", "stir")) -> str:
+    """Write one study of a right knee, and give the patient's pseudonym."""
+    study = SeriesWriter(root / name, patient_id=f"ID-{name}", date=DAYS[name])
+    for protocol in protocols:
+        study.series(protocol, KNEE)
+    (pseudonym,) = scan(root / name).pseudonyms()
+    return pseudonym
+
+
+def run(root: Path, out: Path, **options) -> dict[str, PatientOutcome]:
+    outcomes = run_batch(root, out, settings=Settings(), options=ReadOptions(), **options)
+    return {outcome.patient: outcome for outcome in outcomes}
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with (out / COHORT_TABLE).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def analysed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the analysis, and list the patients that went through it."""
+    patients: list[str] = []
+
+    def quick(exam: Exam, **options) -> ExamResult:
+        patients.append(exam.patient.pseudonym)
+        if exam.fluid is None:
+            return analyze(exam, **options)
+        found = small_result()
+        seen = replace(found.exam, patient=exam.patient, date=exam.date)
+        return replace(found, exam=seen)
+
+    monkeypatch.setattr("bmetk.patient.analyze", quick)
+    return patients
+
+
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
+    """Let the analysis of every patient end in an error."""
+
+    def fail_with(error: Exception) -> None:
+        def broken(exam: Exam, **options) -> ExamResult:
+            raise error
+
+        monkeypatch.setattr("bmetk.patient.analyze", broken)
+
+    return fail_with
+
+
+def test_every_patient_gets_a_timeline_and_rows_in_the_table(tmp_path: Path, analysed: list[str]) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna, berta = write_patient(root, "anna"), write_patient(root, "berta")
+    outcomes = run(root, out)
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {anna: "done", berta: "done"}
+    assert sorted(path.name for path in out.iterdir()) == sorted([anna, berta, COHORT_TABLE])
+    assert (out / anna / "1_knee_right/exam.json").is_file()
+    (row,) = (r for r in table(out) if r["patient"] == berta and r["region"] == "medial_femoral_condyle")
+    assert (row["status"], row["state"]) == ("done", "measured")
+    assert (row["date"], row["side"]) == ("2024-03-10", "right")
+    assert [float(row[f"edema_ml{end}"]) for end in ("_low", "", "_high")] == [8.0, 9.216, 10.0]
+
+
+def test_a_region_that_was_not_imaged_has_no_volume_in_the_table(tmp_path: Path, analysed: list[str]) -> None:
+    write_patient(tmp_path / "root", "anna")
+    run(tmp_path / "root", tmp_path / "out")
+    (row,) = (r for r in table(tmp_path / "out") if r["region"] == "patella")
+    assert (row["state"], float(row["coverage"]), row["edema_ml"]) == ("not_imaged", 0.0, "")
+
+
+def test_a_patient_that_fails_is_named_with_the_reason_and_the_others_go_on(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna, berta = write_patient(root, "anna", ["t1"]), write_patient(root, "berta")
+    outcomes = run(root, out)
+    assert (outcomes[anna].status, outcomes[berta].status) == ("failed", "done")
+    assert "no fluid-sensitive series" in outcomes[anna].reason
+    assert not (out / anna).exists()
+    (row,) = (r for r in table(out) if r["patient"] == anna)
+    assert (row["status"], row["reason"], row["region"]) == ("failed", outcomes[anna].reason, "")
+    assert {r["status"] for r in table(out) if r["patient"] == berta} == {"done"}
+
+
+def test_a_second_run_does_only_what_is_missing(tmp_path: Path, analysed: list[str]) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    unfinished = SeriesWriter(root / "berta", patient_id="ID-berta", date=DAYS["berta"])
+    unfinished.series("t1", KNEE)
+    first = run(root, out)
+    before = (out / anna / "timeline.json").stat().st_mtime_ns
+    analysed.clear()
+    unfinished.series("stir", KNEE)
+    second = run(root, out)
+    assert sorted(outcome.status for outcome in first.values()) == ["done", "failed"]
+    assert {outcome.status for outcome in second.values()} == {"done"}
+    assert len(analysed) == 1
+    assert anna not in analysed
+    assert (out / anna / "timeline.json").stat().st_mtime_ns == before
+    assert {row["patient"] for row in table(out)} == set(second)
+
+
+@pytest.mark.parametrize("error", [IndexError("Doe^Jane"), MemoryError(), EOFError("Doe^Jane")])
+def test_a_surprise_fails_its_patient_alone_and_says_nothing_private(
+    tmp_path: Path, fail: Callable[[Exception], None], error: Exception
+) -> None:
+    anna = write_patient(tmp_path / "root", "anna")
+    fail(error)
+    outcome = run(tmp_path / "root", tmp_path / "out")[anna]
+    assert outcome.status == "failed"
+    assert type(error).__name__ in outcome.reason
+    assert "Doe" not in outcome.reason
+
+
+def test_several_patients_at_a_time_give_the_same_table(
+    tmp_path: Path, analysed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    write_patient(root, "anna", ["t1"])
+    write_patient(root, "berta")
+    one = run(root, tmp_path / "one")
+    monkeypatch.setattr("bmetk.batch.ProcessPoolExecutor", ThreadPoolExecutor)  # processes know no stand-in
+    two = run(root, tmp_path / "two", jobs=2)
+    assert one == two
+    assert (tmp_path / "one" / COHORT_TABLE).read_bytes() == (tmp_path / "two" / COHORT_TABLE).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_processes_of_their_own_give_back_the_reasons(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    both = {write_patient(root, name, ["t1"]) for name in DAYS}
+    outcomes = run(root, tmp_path / "out", jobs=2)
+    assert set(outcomes) == both
+    assert all("no fluid-sensitive series" in outcome.reason for outcome in outcomes.values())
+
+
+def test_a_process_ended_from_outside_fails_its_patients_and_the_table_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(ThreadPoolExecutor):
+        def submit(self, *task: object) -> Future[str]:
+            future: Future[str] = Future()
+            future.set_exception(BrokenProcessPool("killed"))
+            return future
+
+    anna = write_patient(tmp_path / "root", "anna")
+    monkeypatch.setattr("bmetk.batch.ProcessPoolExecutor", Killed)
+    outcome = run(tmp_path / "root", tmp_path / "out", jobs=2)[anna]
+    assert "fewer --jobs" in outcome.reason
+    assert [row["reason"] for row in table(tmp_path / "out")] == [outcome.reason]
+
+
+def test_the_table_is_written_whole_or_not_at_all(
+    tmp_path: Path, analysed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    run(root, out)
+    before = (out / COHORT_TABLE).read_bytes()
+    write_patient(root, "berta", ["t1"])
+
+    def full(writer: csv.DictWriter[str], rows: object) -> None:
+        writer.writerow({"patient": "half"})
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("csv.DictWriter.writerows", full)
+    with pytest.raises(OutputError, match="No space left"):
+        run(root, out)
+    assert (out / COHORT_TABLE).read_bytes() == before
+    assert {path.name for path in out.iterdir()} == {anna, COHORT_TABLE}
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"regions": [{"points": [{}]}]}'])
+def test_a_damaged_timeline_of_an_earlier_run_is_told(
+    tmp_path: Path, analysed: list[str], damage: str
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    (out / anna).mkdir(parents=True)
+    (out / anna / "timeline.json").write_text(damage, encoding="utf-8")
+    outcome = run(root, out)[anna]
+    assert outcome.status == "failed"
+    assert "timeline.json" in outcome.reason
+    assert [row["status"] for row in table(out)] == ["failed"]
+
+
+def test_progress_is_told_once_a_patient(tmp_path: Path, analysed: list[str]) -> None:
+    told: list[tuple[str, float]] = []
+    both = {write_patient(tmp_path / "root", name, ["t1"]) for name in DAYS}
+    run(tmp_path / "root", tmp_path / "out", on_progress=lambda what, share: told.append((what, share)))
+    assert {what for what, _ in told} == both
+    assert [share for _, share in told] == [0.5, 1.0]
+
+
+def test_a_folder_without_patients_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    with pytest.raises(InputError, match="no DICOM image below root"):
+        run(tmp_path / "root", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_for_results(tmp_path: Path) -> None:
+    write_patient(tmp_path / "root", "anna", ["t1"])
+    (tmp_path / "out").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match="choose another folder"):
+        run(tmp_path / "root", tmp_path / "out")
+
+
+def test_the_command_names_who_failed_and_leaves_with_status_four(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    write_patient(root, "anna")
+    run(root, out)
+    berta = write_patient(root, "berta", ["t1"])
+    words = ["batch", str(root), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bmetk", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stdout.startswith("1 of 2 patients done")
+    told = [line for line in done.stderr.splitlines() if line.startswith(f"bmetk: {berta}: ")]
+    assert len(told) == 1
+    assert "no fluid-sensitive series" in told[0]
+    assert not any(word in done.stdout + done.stderr for word in ("Doe", "ID-berta"))
