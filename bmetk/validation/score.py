@@ -22,15 +22,13 @@ def dice(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
 
 
 def boundary_distance_mm(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_], grid: Grid) -> float:
-    """Mean symmetric distance of the boundaries of two masks, mm; infinite where one is empty.
+    """Mean symmetric distance of the boundaries of two masks, mm; infinite where only one has any.
 
     Boundaries at the edge of the image are where the field of view cuts the bone: they do not count.
     """
-    if not found.any() or not true.any():
-        return float("inf")
     edges = [_edge(mask) for mask in (found, true)]
     if not all(edge.any() for edge in edges):
-        return 0.0
+        return 0.0 if np.array_equal(found, true) else float("inf")
     away = [ndimage.distance_transform_edt(~edge, sampling=grid.spacing_mm) for edge in edges]
     both = np.concatenate([away[1][edges[0]], away[0][edges[1]]])
     return float(both.mean())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
-from bmetk.validation.run import ExamScore, PatientScore
+from bmetk.validation.run import BoneScore, ExamScore, PatientScore, RegionScore
 from bmetk.validation.score import Retrieval
 
 LESION_ML = 1.0
@@ -25,6 +25,11 @@ class Figure:
     value: float
     unit: str
     count: int
+
+    @property
+    def rounded(self) -> str:
+        """Give the value in three digits, or in whole units from 1000 on."""
+        return f"{self.value:.3g}" if abs(self.value) < 1000 else f"{self.value:.0f}"
 
 
 def figure(
@@ -47,9 +52,10 @@ def bone_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "")
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "", "min")
         yield from figure("bones", f"{name} boundary distance", (s.boundary_mm for s in seen), "mm")
-    wrong = sum(exam.found_side != exam.side for exam in exams if not exam.failure)
-    yield Figure("bones", "wrong side", wrong, "exams", len(exams))
-    yield Figure("bones", "refused", sum(bool(exam.failure) for exam in exams), "exams", len(exams))
+    done = [exam for exam in exams if not exam.failure]
+    wrong = sum(exam.found_side != exam.side for exam in done)
+    yield Figure("bones", "wrong side", wrong, "exams", len(done))
+    yield Figure("bones", "refused", len(exams) - len(done), "exams", len(exams))
 
 
 _WORTH_ML = 0.5  # a sliver of bone at the edge of the view says nothing of its outline
@@ -65,7 +71,7 @@ def edema_figures(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) -> I
     yield from figure("edema", "Dice", (exam.dice for exam in sick), "", "min")
     yield from figure("edema", "volume error", (100 * e for e in errors), "%", "median")
     yield from figure("edema", "volume error", (100 * e for e in errors), "%", "max")
-    yield Figure("edema", "lesions above 1 mL missed", sum(e.found_ml == 0 for e in sick), "exams", len(sick))
+    yield Figure("edema", "lesions above 1 mL missed", sum(e.dice == 0 for e in sick), "exams", len(sick))
     regions = [region for exam in done for region in exam.regions if region.true_ml >= LESION_ML]
     held = [
         region.low_ml is not None
@@ -120,16 +126,20 @@ def exams_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
 
 def bones_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
     """Tabulate bones, one row each bone of each exam."""
-    return pd.DataFrame([{"name": exam.name, **asdict(bone)} for exam in exams for bone in exam.bones])
+    columns = ["name", *(field.name for field in fields(BoneScore))]
+    lines = [{"name": exam.name, **asdict(bone)} for exam in exams for bone in exam.bones]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def regions_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
     """Tabulate regions, one row each region of each exam."""
-    return pd.DataFrame([{"name": exam.name, **asdict(region)} for exam in exams for region in exam.regions])
+    columns = ["name", *(field.name for field in fields(RegionScore))]
+    lines = [{"name": exam.name, **asdict(region)} for exam in exams for region in exam.regions]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def figure_lines(figures: Sequence[Figure]) -> Iterator[str]:
     """Write the table as text."""
     for line in figures:
-        value = f"{line.value:.3g} {line.unit}".strip()
+        value = f"{line.rounded} {line.unit}".strip()
         yield f"{line.part:9} {line.measure:45} {value:>12}  n = {line.count}"

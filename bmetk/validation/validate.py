@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,7 +80,13 @@ def validate_to(
     with whole_folder(out, VALIDATION_FILE, VALIDATION_SCHEMA, overwrite=overwrite) as staged:
         scores = _measure(part, count, population_name, jobs, settings, on_progress)
         figures = _figures(part, scores)
-        _write(staged, scores, figures, settings, population_name)
+        _write_tables(staged, scores)
+        picture = draw_validation(scores.exams, scores.healthy)
+        (staged / "validation.png").write_bytes(picture)
+        (staged / "report.html").write_text(_page(figures, picture, population_name), encoding="utf-8")
+        what = {"population": population_name, "part": part, "count": count}
+        document = _document(what, figures, scores.patients, settings)
+        (staged / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
     return tuple(figure_lines(figures))
 
 
@@ -119,27 +125,36 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
     return (*figures, *time_figures(scores.exams))
 
 
-def _write(
-    folder: Path, scores: _Scores, figures: Sequence[Figure], settings: Settings, population_name: str
-) -> None:
-    exams_frame([*scores.exams, *scores.healthy, *(e for p in scores.pairs for e in p)]).to_csv(
-        folder / "exams.csv", index=False, lineterminator="\n"
-    )
-    bones_frame(scores.exams).to_csv(folder / "bones.csv", index=False, lineterminator="\n")
-    regions_frame(scores.exams).to_csv(folder / "regions.csv", index=False, lineterminator="\n")
-    picture = draw_validation(scores.exams, scores.healthy)
-    (folder / "validation.png").write_bytes(picture)
-    (folder / "report.html").write_text(_page(figures, picture, population_name), encoding="utf-8")
-    document = {
+def _write_tables(folder: Path, scores: _Scores) -> None:
+    everyone = [*scores.exams, *scores.healthy, *(exam for pair in scores.pairs for exam in pair)]
+    for name, frame in (
+        ("exams.csv", exams_frame(everyone)),
+        ("bones.csv", bones_frame(scores.exams)),
+        ("regions.csv", regions_frame(scores.exams)),
+    ):
+        frame.to_csv(folder / name, index=False, lineterminator="\n")
+
+
+def _document(
+    what: Mapping[str, object],
+    figures: Sequence[Figure],
+    patients: Sequence[PatientScore],
+    settings: Settings,
+) -> dict[str, object]:
+    return {
         "schema": VALIDATION_SCHEMA,
         "software": {"version": __version__, "settings": settings_document(settings)},
-        "population": population_name,
+        **what,
         "figures": [asdict(figure) for figure in figures],
-        "patients": [asdict(patient) for patient in scores.patients],
+        "patients": [asdict(patient) for patient in patients],
         "files": ["exams.csv", "bones.csv", "regions.csv", "validation.png", "report.html", VALIDATION_FILE],
     }
-    (folder / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
 
+
+_ORIGINS = {
+    "test": "Simulated exams that nothing was tuned on.",
+    "development": "Simulated exams that the rules were tuned on: these figures flatter.",
+}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>bmetk validation</title>
@@ -147,7 +162,7 @@ _PAGE = """<!DOCTYPE html>
 table{{border-collapse:collapse}}td,th{{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}}
 td.n{{text-align:right}}img{{max-width:100%}}</style></head><body>
 <h1>bmetk {version}: validation on the {population} population</h1>
-<p>Simulated exams that nothing was tuned on. Research use only: not a medical device.</p>
+<p>{origin} Research use only: not a medical device.</p>
 <img alt="Dice per bone, edema volume found against true, Bland-Altman plot"
 src="data:image/png;base64,{picture}">
 <table><thead><tr><th>part</th><th>measure</th><th>value</th><th>unit</th><th>n</th></tr></thead>
@@ -158,13 +173,14 @@ src="data:image/png;base64,{picture}">
 def _page(figures: Sequence[Figure], picture: bytes, population_name: str) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(line.part)}</td><td>{html.escape(line.measure)}</td>"
-        f'<td class="n">{line.value:.3g}</td><td>{html.escape(line.unit)}</td>'
+        f'<td class="n">{line.rounded}</td><td>{html.escape(line.unit)}</td>'
         f'<td class="n">{line.count}</td></tr>'
         for line in figures
     )
     return _PAGE.format(
         version=__version__,
         population=html.escape(population_name),
+        origin=_ORIGINS[population_name],
         picture=base64.b64encode(picture).decode("ascii"),
         rows=rows,
     )

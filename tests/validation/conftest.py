@@ -1,0 +1,16 @@
+"""The stand-in for simulation and analysis, where the validation looks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.validation.standins import StandIn
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Put a `StandIn` in the place of both."""
+    made = StandIn()
+    monkeypatch.setattr("bmetk.validation.run.simulate_exam", made.simulate)
+    monkeypatch.setattr("bmetk.validation.run.analyze", made.analyze)
+    return made
