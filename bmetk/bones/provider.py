@@ -41,7 +41,7 @@ class BoneSettings:
     threads: int = 2
     refine: bool = True
     least_confidence: float = 0.4
-    sure_confidence: float = 0.6
+    sure_confidence: float = 0.5
     least_in_view_ml: float = 0.3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ class Signs:
     fluid_like : brighter than edema's water can be
     certain : edema by every rule for single voxels
     rim_lesion_mm : depth that a lesion must reach in this bone
+    unsuppressed : positive where the T1 signal lost is too little for the fluid signal gained
+    bones : label of the bone
     """
 
     depth_mm: Float32Array
@@ -40,6 +43,8 @@ class Signs:
     fluid_like: BoolArray
     certain: BoolArray
     rim_lesion_mm: Float32Array
+    unsuppressed: Float32Array
+    bones: npt.NDArray[np.uint8]
 
     def within(self, box: Box) -> Signs:
         """Crop all of them."""
@@ -49,6 +54,8 @@ class Signs:
             self.fluid_like[box],
             self.certain[box],
             self.rim_lesion_mm[box],
+            self.unsuppressed[box],
+            self.bones[box],
         )
 
 
@@ -64,6 +71,16 @@ class Candidate:
     def volume_ml(self) -> float:
         """Volume, mL."""
         return int(np.count_nonzero(self.inside)) * self.grid.voxel_ml
+
+    @property
+    def mean_contrast(self) -> float:
+        """Mean contrast, in units of normal marrow."""
+        return float(self.signs.contrast[self.inside].mean())
+
+    @property
+    def bone(self) -> int:
+        """Label of the bone that holds most of it."""
+        return int(np.bincount(self.signs.bones[self.inside]).argmax())
 
     def lengths_mm(self) -> npt.NDArray[np.float64]:
         """Full lengths along the three principal axes, mm, longest first."""
@@ -94,6 +111,9 @@ def without_mimics(
 ) -> tuple[BoolArray, Check]:
     """Drop the pieces that are too small, too faint, along the rim, filled with fluid or like a vessel.
 
+    So goes what is bright because its fat escaped suppression, and small faint spots beside a large
+    lesion of the same bone: red marrow, as a rule.
+
     Returns
     -------
     kept : bool, shape (S, R, C)
@@ -102,14 +122,27 @@ def without_mimics(
     labels = connect(mask)
     kept = mask.copy()
     removed: Counter[str] = Counter()
-    for value, box in boxes(labels, pad=0):
-        inside = labels[box] == value
-        thing = Candidate(inside, signs.within(box), grid)
-        reason = _mimic(thing, least_contrast, settings)
+    things = [
+        (box, Candidate(labels[box] == value, signs.within(box), grid)) for value, box in boxes(labels, pad=0)
+    ]
+    reasons = [_mimic(thing, least_contrast, settings) for _, thing in things]
+    lesions = [thing for (_, thing), reason in zip(things, reasons, strict=True) if not reason]
+    for (box, thing), rule in zip(things, reasons, strict=True):
+        reason = rule or ("beside a lesion" if _is_satellite(thing, lesions, settings) else "")
         if reason:
             removed[reason] += round(thing.volume_ml * 1000)
-            kept[box] &= ~inside
+            kept[box] &= ~thing.inside
     return kept, _removed_check(removed)
+
+
+def _is_satellite(thing: Candidate, lesions: Sequence[Candidate], settings: EdemaSettings) -> bool:
+    """Tell whether a much larger and brighter lesion lies in the same bone."""
+    return any(
+        other.bone == thing.bone
+        and other.volume_ml > settings.satellite_volumes * thing.volume_ml
+        and other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
+        for other in lesions
+    )
 
 
 def _mimic(thing: Candidate, least_contrast: float, settings: EdemaSettings) -> str:
@@ -122,6 +155,7 @@ def _mimic(thing: Candidate, least_contrast: float, settings: EdemaSettings) -> 
         "rim": float(np.percentile(signs.depth_mm[inside], 90))
         < float(np.median(signs.rim_lesion_mm[inside])),
         "cyst": float(signs.fluid_like[inside].mean()) > _CYST_SHARE,
+        "unsuppressed fat": float(signs.unsuppressed[inside].mean()) > 0,
         "red marrow": float(signs.certain[inside].mean()) < _CERTAIN_SHARE,
         "vessel": thing.volume_ml < settings.tube_ml and _is_tube(thing, settings.tube_ratio),
     }

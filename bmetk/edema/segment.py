@@ -231,30 +231,48 @@ def _detect(
     contrast = evidence.fluid - evidence.base
     bleed = bleeding(volume, evidence.base, settings.bleed_mm)
     marrow = (volume.bones > 0) & (volume.depth_mm >= evidence.edge_mm)
-    red = _like_red_marrow(volume, evidence, water, settings)
+    mimics = _unlike_edema(volume, evidence, water, settings)
     growth = marrow & (evidence.z >= settings.grow_z) & (contrast > 0.5 * bleed)
-    growth &= ~red
+    growth &= ~mimics
     seeds = growth & (evidence.z >= settings.seed_z) & (volume.depth_mm >= evidence.rim_mm)
     seeds &= contrast - bleed > 0.5 * least
     if evidence.t1 is not None:
         seeds &= evidence.t1 < _NORMAL_T1
     found = with_seeds(growth & (contrast > 0.5 * least), seeds, settings.seed_ml / volume.grid.voxel_ml)
     rim_lesion = evidence.rim_mm * np.float32(settings.rim_lesion_mm / max(settings.rim_mm, 1e-6))
-    signs = Signs(volume.depth_mm, contrast, contrast > settings.cyst_water * water, seeds, rim_lesion)
+    signs = Signs(
+        volume.depth_mm,
+        contrast,
+        contrast > settings.cyst_water * water,
+        seeds,
+        rim_lesion,
+        _unsuppressed(evidence, contrast, water, settings),
+        volume.bones,
+    )
     kept, check = without_mimics(found, signs, least, volume.grid, settings)
     reach = ndimage.binary_dilation(kept, np.ones((1, 3, 3), dtype=bool), iterations=2)
     return _Detection(seeds & kept, growth & reach, check)
 
 
-def _like_red_marrow(
+def _unsuppressed(
+    evidence: _Evidence, contrast: Float32Array, water: float, settings: EdemaSettings
+) -> Float32Array:
+    """Say by how much the fluid signal exceeds what the loss of T1 allows; 0 where that cannot be told."""
+    if evidence.t1 is None or not np.isfinite(water) or water <= 0:
+        return np.zeros_like(contrast)
+    return np.asarray(contrast / np.float32(water) - settings.fat_slope * (1 - evidence.t1), np.float32)
+
+
+def _unlike_edema(
     volume: MarrowVolume, evidence: _Evidence, water: float, settings: EdemaSettings
 ) -> BoolArray:
-    """Tell red marrow from weak edema: its short T2 makes it darker on fluid for the same loss of T1.
+    """Tell red marrow and fat that was not suppressed by the fluid signal gained for each loss of T1.
 
-    By the spin-echo and inversion-recovery equations, contrast as a share of water's over the loss of
-    T1 is about 1.0 in red marrow and 1.6 in edema at usual times; mixing with fatty marrow changes
-    neither. Both are averaged over some millimetres away from the cortex, which has no signal. Where
-    much of the marrow is surely red, its own brightness bounds what is doubtful.
+    Red marrow's short T2 makes it darker on fluid. By the spin-echo and inversion-recovery equations,
+    contrast as a share of water's over the loss of T1 is about 1.0 in red marrow and 1.6 in edema at
+    usual times; mixing with fatty marrow changes neither. Both are averaged over some millimetres away
+    from the cortex, which has no signal. Where much of the marrow is surely red, its own brightness
+    bounds what is doubtful. Fat that escaped its suppression is bright without any loss.
     """
     if evidence.t1 is None or not np.isfinite(water) or water <= 0:
         return np.zeros(volume.bones.shape, dtype=bool)
@@ -263,12 +281,13 @@ def _like_red_marrow(
     share = smooth_inside(contrast, inner, settings.red_window_mm, volume.grid) / np.float32(water)
     loss = smooth_inside(np.maximum(1 - t1, 0), inner, settings.red_window_mm, volume.grid)
     red = inner & (share < settings.red_water) & (share < settings.red_slope * loss)
+    fat = inner & (share > settings.fat_slope * loss)
     sure = share[red & (evidence.z >= settings.grow_z) & (share > _LEAST_RED)]
     if sure.size < settings.red_share * np.count_nonzero(inner):
-        return _to_the_rim(red, inner, volume, settings.red_window_mm)
+        return _to_the_rim(red | fat, inner, volume, settings.red_window_mm)
     level = _ABOVE_RED * float(np.percentile(sure, 90))
     red |= inner & (share < level) & (share < settings.edema_slope * loss)
-    return _to_the_rim(red, inner, volume, settings.red_window_mm)
+    return _to_the_rim(red | fat, inner, volume, settings.red_window_mm)
 
 
 def _to_the_rim(red: BoolArray, inner: BoolArray, volume: MarrowVolume, window_mm: float) -> BoolArray:

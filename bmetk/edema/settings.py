@@ -25,9 +25,12 @@ class EdemaSettings:
     red_water, red_slope : below this share of water's signal, and below this share for each share of T1
         lost, marrow is red
     edema_slope : slope above which marrow is edema although much red marrow is as bright
+    fat_slope : slope above which what is bright is fat that escaped suppression
     red_share : share of the marrow that must be red before its brightness counts
     red_window_mm : distance over which the two are averaged
     cyst_water : free fluid is brighter than this multiple of edema's water
+    satellite_volumes, satellite_contrast : a thing with a lesion this much larger and brighter in the same
+        bone is not counted
     bleed_mm : distance over which bright fluid beside a bone shines into it
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
     outline_water : share of free water's signal at which a voxel is edema whatever its neighbours are
@@ -53,8 +56,11 @@ class EdemaSettings:
     red_water: float = 0.4
     red_slope: float = 0.9
     edema_slope: float = 2.0
+    fat_slope: float = 4.0
     red_share: float = 0.03
     red_window_mm: float = 2.5
+    satellite_volumes: float = 8.0
+    satellite_contrast: float = 1.8
     bleed_mm: float = 2.5
     outline_share: float = 0.5
     outline_water: float = 0.4

@@ -32,7 +32,7 @@ class TrackingSettings:
     """
 
     detection_ml: float = 0.1
-    detection_fraction: float = 0.005
+    detection_fraction: float = 0.01
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
