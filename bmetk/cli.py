@@ -31,6 +31,7 @@ from bmetk.console import (
     progress,
     say,
     say_all,
+    wrong_usage_where_unknown,
 )
 from bmetk.errors import BmetkError, InputError, SettingsError
 from bmetk.summary import measurement_lines, timeline_lines
@@ -136,7 +137,7 @@ def analyze(
     from bmetk.pipeline import analyze as analyze_exam
     from bmetk.study import exam_from_files, exams_of_study, write_exams
 
-    options = _options(joint, side, keep_identity, allow_gaps)
+    options = _options(joint, side, keep_identity, allow_gaps, any_joint=bones is not None)
     settings = _settings(config)
     if (source is None) == (t1 is None and stir is None):
         raise typer.BadParameter("name either INPUT, or --t1 and --stir")
@@ -262,7 +263,7 @@ def simulate(
     ],
     out: Out,
     seed: Annotated[
-        int, typer.Option("--seed", help="Another seed draws another body and other scanners.")
+        int, typer.Option("--seed", min=0, help="Another seed draws another body and other scanners.")
     ] = 0,
     verbose: Verbose = False,
     config: Config = None,
@@ -273,8 +274,12 @@ def simulate(
     from bmetk.simulate.specfile import read_spec
 
     _settings(config)
+    if case.endswith(".toml"):
+        patients = read_spec(Path(case))
+    else:
+        with wrong_usage_where_unknown():
+            patients = (course(case, seed),)
     with progress(verbose) as on_progress:
-        patients = read_spec(Path(case)) if case.endswith(".toml") else (course(case, seed),)
         for patient in patients:
             simulate_to(patient, out, on_progress)
     for patient in patients:
@@ -355,15 +360,18 @@ def view(
         plugin.open_result(folder)
 
 
-def _options(joint: str | None, side: str | None, keep_identity: bool, allow_gaps: bool) -> ReadOptions:
+def _options(
+    joint: str | None, side: str | None, keep_identity: bool, allow_gaps: bool, *, any_joint: bool = False
+) -> ReadOptions:
     from bmetk.study import ReadOptions, known_joint, known_side
 
-    return ReadOptions(
-        joint=None if joint is None else known_joint(joint),
-        side=None if side is None else known_side(side),
-        keep_identity=keep_identity,
-        allow_gaps=allow_gaps,
-    )
+    with wrong_usage_where_unknown():
+        return ReadOptions(
+            joint=None if joint is None else known_joint(joint, any_name=any_joint),
+            side=None if side is None else known_side(side),
+            keep_identity=keep_identity,
+            allow_gaps=allow_gaps,
+        )
 
 
 def _say_results(results: Iterable[tuple[Path, ExamResult]]) -> None:

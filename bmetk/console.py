@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from bmetk.errors import UnknownNameError
+
 DONE, WRONG_USAGE, UNUSABLE_INPUT, PARTLY_FAILED = 0, 2, 3, 4
 
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log what is done to stderr.")]
@@ -54,6 +56,15 @@ def progress(verbose: bool) -> Iterator[Callable[[str, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda stage, fraction: bar.update(task, description=stage, completed=fraction)
+
+
+@contextmanager
+def wrong_usage_where_unknown() -> Iterator[None]:
+    """Take a name that is not known for wrong usage: it was typed, not read from the input."""
+    try:
+        yield
+    except UnknownNameError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def say(text: str) -> None:

@@ -90,14 +90,23 @@ def load_exam(
     return exams[0]
 
 
-def known_joint(name: str) -> Joint:
-    """Turn the name of a joint, in any language known, into a `Joint`; ``other`` where it is not known."""
+def known_joint(name: str, *, any_name: bool = True) -> Joint:
+    """Turn the name of a joint, in any language known, into a `Joint`.
+
+    A name that is not known is ``other``, or refused unless ``any_name``.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is refused.
+    """
     from bmetk.anatomy.vocabulary import parse_joint
 
     folded = name.strip().lower()
-    if folded in set(Joint):
-        return Joint(folded)
-    return parse_joint(name) or Joint.OTHER
+    joint = Joint(folded) if folded in set(Joint) else parse_joint(name)
+    if joint is None and not any_name:
+        raise UnknownNameError(f"joint {name!r} is not known; say {', '.join(Joint)}")
+    return joint or Joint.OTHER
 
 
 def known_side(name: str) -> Side:

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from bmetk.cli import main
 from bmetk.image import LabelMap
 from bmetk.image.nifti import write_nifti
+from bmetk.simulate.scanners import scanner_of
 from tests.conftest import make_grid
 from tests.test_pipeline import phantom_exam
 
 
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would."""
+def run(*words: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would, in a folder."""
     return subprocess.run(
-        [sys.executable, "-m", "bmetk", *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "bmetk", *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -117,12 +123,52 @@ def test_a_foreign_folder_is_not_written_to(files: Path, tmp_path: Path) -> None
         ["nonsense"],
         ["info", "--config", "none.toml", "."],
         ["validate", "--out", "x", "--part", "knees"],
+        ["validate", "--out", "x", "--population", "everyone"],
+        ["simulate", "nobody-2024", "--out", "x"],
+        ["simulate", "costa-2025", "--seed", "-1", "--out", "x"],
+        ["analyze", "study", "--side", "middle", "--out", "x"],
+        ["analyze", "study", "--joint", "kne", "--out", "x"],
+        ["bones", "study", "--side", "middle", "--out", "x"],
+        ["bones", "study", "--joint", "kne", "--out", "x"],
     ],
 )
-def test_wrong_usage_has_status_two(words: list[str]) -> None:
-    done = run(*words)
+def test_wrong_usage_has_status_two(words: list[str], tmp_path: Path) -> None:
+    done = run(*words, folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "known"),
+    [
+        (["analyze", "study", "--side", "middle"], "middle", "left, right or both"),
+        (["bones", "study", "--joint", "kne"], "kne", "hip, knee, ankle, foot"),
+        (["simulate", "nobody-2024"], "nobody-2024", "costa-2025"),
+        (["validate", "--population", "everyone"], "everyone", "development, test"),
+    ],
+)
+def test_a_name_that_is_not_known_is_told_with_those_that_are(
+    words: list[str], wrong: str, known: str, tmp_path: Path
+) -> None:
+    told = " ".join(run(*words, "--out", "x", folder=tmp_path).stderr.replace("│", " ").split())
+    assert wrong in told
+    assert known in told
+
+
+def test_a_name_that_a_file_holds_is_unusable_input_not_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        scanner_of("ACME")
+
+    monkeypatch.setattr("bmetk.simulate.patient.simulate_to", refuse)
+    monkeypatch.setattr(sys, "argv", ["bmetk", "simulate", "costa-2025", "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 3
+    assert capsys.readouterr().err.startswith("bmetk: no scanner of 'ACME'")
 
 
 def test_every_command_has_help() -> None:

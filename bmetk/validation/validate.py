@@ -14,7 +14,7 @@ from bmetk.config import Settings, settings_document
 from bmetk.errors import SettingsError
 from bmetk.export import whole_folder
 from bmetk.pipeline import Progress
-from bmetk.simulate.population import exam_population, population, retest_population
+from bmetk.simulate.population import POPULATIONS, exam_population, population, retest_population
 from bmetk.validation.picture import draw_validation
 from bmetk.validation.run import ExamScore, PatientScore, run_all, score_exam, score_patient
 from bmetk.validation.table import (
@@ -71,12 +71,11 @@ def validate_to(
     Raises
     ------
     SettingsError
-        If the part is not known.
-    UnknownNameError
-        If the population is not known.
+        If the part or the population is not known.
     """
-    if part not in PARTS:
-        raise SettingsError(f"--part must be one of {', '.join(PARTS)}, got {part!r}")
+    for option, name, known in (("part", part, PARTS), ("population", population_name, POPULATIONS)):
+        if name not in known:
+            raise SettingsError(f"--{option} must be one of {', '.join(known)}, got {name!r}")
     with whole_folder(out, VALIDATION_FILE, VALIDATION_SCHEMA, overwrite=overwrite) as staged:
         scores = _measure(part, count, population_name, jobs, settings, on_progress)
         figures = _figures(part, scores)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bmetk.config import Settings
-from bmetk.errors import OutputError, SettingsError, UnknownNameError
+from bmetk.errors import OutputError, SettingsError
 from bmetk.exam import ExamResult
 from bmetk.simulate.population import POPULATIONS
 from bmetk.validation import validate_to
@@ -96,8 +96,8 @@ def test_a_part_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_population_that_is_not_known_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="development"):
+def test_a_population_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--population must be one of development, test, got 'everyone'"):
         validate(tmp_path / "out", population_name="everyone")
     assert not list(tmp_path.iterdir())
 
