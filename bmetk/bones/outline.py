@@ -52,12 +52,16 @@ class CoarseEvidence:
         return np.asarray(map_coordinates(self.inside_mm, index, order=1, mode="nearest"), np.float64)
 
 
-def gather(coarse: CoarseBones) -> CoarseEvidence:
-    """Extract the outline of every class that is there."""
+def depth_in_view(coarse: CoarseBones) -> NDArray[np.float32]:
+    """Measure the distance of each voxel to the edge of the view, mm, negative outside."""
     spacing = coarse.grid.spacing_mm
     padded = np.pad(coarse.covered, 1)
     depth = distance_transform_edt(padded, spacing) - distance_transform_edt(~padded, spacing)
-    inside = depth[1:-1, 1:-1, 1:-1].astype(np.float32)
+    return np.asarray(depth[1:-1, 1:-1, 1:-1], np.float32)
+
+
+def gather(coarse: CoarseBones, inside: NDArray[np.float32]) -> CoarseEvidence:
+    """Extract the outline of every class that is there; ``inside`` is what `depth_in_view` gives."""
     outlines = {}
     for number, name in enumerate(coarse.classes):
         if name == "background":

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bmetk.anatomy import Joint, Side
 from bmetk.bones.assign import pool_classes, share_out
 from bmetk.bones.bodies import load_template
 from bmetk.bones.fit import Fit, Stiffness, begin
 from bmetk.bones.initial import CLASSES_OF_JOINT, Candidate, candidates, likely_joints
 from bmetk.bones.locate import CoarseBones
-from bmetk.bones.outline import CoarseEvidence, gather, overlap, settle
+from bmetk.bones.outline import CoarseEvidence, depth_in_view, gather, overlap, settle
 from bmetk.errors import BonesNotFoundError
 
 DECISIVE_LEAD = 0.03
@@ -81,17 +84,18 @@ def _recognize_side(coarse: CoarseBones, joint: Joint, side: Side | None) -> Rec
     sides = (Side.LEFT, Side.RIGHT, Side.BOTH) if joint is Joint.HIP else (Side.LEFT, Side.RIGHT)
     pooled = pool_classes(coarse, CLASSES_OF_JOINT[joint])
     laid = _shortlist(candidates(pooled, joint, sides))
-    tried = [_try(coarse, c) for c in laid]
+    inside = depth_in_view(coarse)
+    tried = [_try(coarse, inside, c) for c in laid]
     # What the tags say of the side stands; the picture may only raise a doubt.
     told = [
         (a, fit) for a, fit in tried if side in (None, Side.BOTH) or fit.template.side in (side, Side.BOTH)
     ]
     best = max(told or tried, key=lambda pair: pair[0])
     others = [a for a, fit in tried if fit.template.side is not best[1].template.side]
-    fit, evidence = best[1], gather(share_out(coarse, best[1]))
+    fit, evidence = best[1], gather(share_out(coarse, best[1]), inside)
     for reach in LAST_REACH_MM:
         fit = settle(fit, evidence, [APART[joint]] * len(reach), reach)
-        evidence = gather(share_out(coarse, fit))
+        evidence = gather(share_out(coarse, fit), inside)
     return Recognized(fit, evidence, best[0], max(others, default=0.0))
 
 
@@ -104,12 +108,12 @@ def _shortlist(laid: Sequence[Candidate]) -> list[Candidate]:
     return [*first.values(), *rest[: max(TRIED - len(first), 0)]]
 
 
-def _try(coarse: CoarseBones, candidate: Candidate) -> tuple[float, Fit]:
+def _try(coarse: CoarseBones, inside: NDArray[np.float32], candidate: Candidate) -> tuple[float, Fit]:
     """Settle one candidate as a whole; a hip goes on with both sides, since a pelvis has two."""
     fit = candidate.fit
     if fit.template.joint is Joint.HIP:
         both = load_template(Joint.HIP, Side.BOTH)
         fit = begin(both, both.starts[0], fit.group.middle, float(fit.group.stretch[0]))
     for reach in FIRST_REACH_MM:
-        fit = settle(fit, gather(share_out(coarse, fit)), [TOGETHER] * len(reach), reach)
+        fit = settle(fit, gather(share_out(coarse, fit), inside), [TOGETHER] * len(reach), reach)
     return overlap(fit, share_out(coarse, fit))[0], fit
