@@ -113,6 +113,8 @@ def draw_protocol(
     usual_mm = _HIP_BOTH_FIELD_OF_VIEW_MM if side is Side.BOTH else _FIELD_OF_VIEW_MM[joint]
     field_of_view_mm = round(usual_mm * rng.uniform(*variation.field_of_view), 1)
     drawn = _PLANES[int(rng.choice(3, p=_PLANE_SHARES[joint]))]
+    if side is Side.BOTH and drawn is Plane.SAGITTAL:  # no stack of sagittal slices takes in both hips
+        drawn = Plane.CORONAL
     t1, fluid = _draw_series(rng, variation, field_strength_t, field_of_view_mm)
     failed = rng.random() < variation.fat_suppression_failure_share
     return ProtocolSpec(

@@ -137,3 +137,12 @@ def test_populations_share_no_patient():
 def test_unknown_population_is_named():
     with pytest.raises(UnknownNameError, match="no population 'training'; known are development, test"):
         population("training", 1)
+
+
+def test_both_hips_are_never_scanned_in_sagittal_slices():
+    planes = {
+        exam.protocol.plane
+        for exam in exam_population("development", 60, Joint.HIP)
+        if exam.side is Side.BOTH
+    }
+    assert planes == {Plane.CORONAL, Plane.AXIAL}
