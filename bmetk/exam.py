@@ -136,6 +136,21 @@ class Exam:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedExam:
+    """An exam that was left out of a study or a course, as far as it is known, and the reason.
+
+    ``name`` is what its folder would be called.
+    """
+
+    joint: Joint
+    side: Side | None
+    date: date | None
+    reason: str
+    patient: Patient = Patient()
+    name: str = ""
+
+
 class CheckStatus(StrEnum):
     """Verdict of a quality check."""
 

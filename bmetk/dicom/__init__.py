@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bmetk.dicom.exams import load_exam, load_exams
+    from bmetk.dicom.exams import load_exam, load_exams, load_usable_exams
     from bmetk.dicom.identity import uid_hash
     from bmetk.dicom.inventory import Inventory, Volume
     from bmetk.dicom.listing import describe, describe_rows, rows
@@ -26,6 +26,7 @@ __all__ = [
     "load_image",
     "load_labels",
     "load_series",
+    "load_usable_exams",
     "rows",
     "scan",
     "uid_hash",
@@ -42,6 +43,7 @@ _HOME = {
     "load_image": "load",
     "load_labels": "load",
     "load_series": "load",
+    "load_usable_exams": "exams",
     "rows": "listing",
     "scan": "scanner",
     "uid_hash": "identity",

@@ -82,6 +82,32 @@ def group_volumes(volumes: Sequence[Volume], *, without_fluid: bool = False) -> 
     return whole or groups
 
 
+def left_over(volumes: Sequence[Volume], kept: Sequence[Group]) -> list[Group]:
+    """Group the volumes that show another joint than any of the kept groups.
+
+    A further series of a joint that is kept is not left over, nor an overview of both sides.
+    """
+    groups = _merge(_by_side(_by_place(volumes)))
+    return [group for group in groups if all(_is_elsewhere(group, other) for other in kept)]
+
+
+def _is_elsewhere(one: Group, other: Group) -> bool:
+    """Tell whether joint, side or place shows that two groups are of different joints."""
+    joints = {one.joint, other.joint} - {None}
+    sides = {one.best_side, other.best_side} - {None, Side.BOTH}
+    return len(joints) > 1 or len(sides) > 1 or _is_apart(one, other)
+
+
+def _is_apart(one: Group, other: Group) -> bool:
+    pairs = [
+        (a, b)
+        for a in one.volumes
+        for b in other.volumes
+        if a.frame_of_reference and a.frame_of_reference == b.frame_of_reference and a.grid and b.grid
+    ]
+    return bool(pairs) and not any(_same_place(a, b) for a, b in pairs)
+
+
 def _by_place(volumes: Sequence[Volume]) -> list[list[Volume]]:
     """Cluster volumes whose fields of view overlap in one frame of reference."""
     clusters: list[list[Volume]] = []

@@ -120,6 +120,13 @@ class Inventory:
             for study in record.studies:
                 yield from study.volumes
 
+    @property
+    def damage(self) -> str:
+        """Say how many files are damaged; empty where none is."""
+        count = len(self.unreadable)
+        files = "file is" if count == 1 else "files are"
+        return f"{count} {files} damaged and left out; 'bmetk info' says which and why" if count else ""
+
     def pseudonyms(self) -> tuple[str, ...]:
         """List the patients."""
         return tuple(record.patient.pseudonym for record in self.patients)

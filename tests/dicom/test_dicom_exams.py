@@ -6,8 +6,8 @@ import pytest
 from pydicom.uid import generate_uid
 
 from bmetk.anatomy import Joint, Side
-from bmetk.dicom import load_exam, load_exams, scan
-from bmetk.dicom.exams import plan_exams
+from bmetk.dicom import load_exam, load_exams, load_usable_exams, scan
+from bmetk.dicom.plan import plan_exams
 from bmetk.errors import (
     GeometryError,
     InputError,
@@ -18,6 +18,8 @@ from bmetk.errors import (
 from bmetk.exam import Contrast
 
 KNEE = {"BodyPartExamined": "KNEE", "Laterality": "R"}
+FOOT = {"BodyPartExamined": "FOOT", "Laterality": "R"}
+A_SLICE_SHORT = [0, 4, 8, 16, 20]
 
 
 def write_pair(study, site, centre_mm=(0.0, 0.0, 0.0), **layout):
@@ -194,3 +196,149 @@ def test_pseudonym_is_stable_keyed_and_tells_patients_apart(new_study, monkeypat
     assert all(len(name) == 10 and name.startswith("P-") for name in first)
     monkeypatch.setenv("BMETK_PSEUDONYM_KEY", "secret of the site")
     assert not set(first) & set(scan(root).pseudonyms())
+
+
+def test_a_faulty_visit_is_left_out_with_its_reason_and_the_others_are_loaded(new_study):
+    write_pair(new_study(date="20240105"), KNEE)
+    faulty = new_study(date="20240310")
+    faulty.series("t1", KNEE)
+    faulty.series("stir", KNEE, offsets_mm=A_SLICE_SHORT)
+    root = new_study().folder.parent
+    with pytest.raises(GeometryError):
+        load_exams(root)
+    exams, (skipped,) = load_usable_exams(root)
+    assert [exam.date.month for exam in exams] == [1]
+    assert (skipped.joint, skipped.side, skipped.date.month) == (Joint.KNEE, Side.RIGHT, 3)
+    assert "in series 2: a slice is missing" in skipped.reason
+    assert load_usable_exams(root, allow_gaps=True)[1] == ()
+
+
+def test_a_visit_whose_pixels_are_damaged_is_left_out(new_study):
+    def cut(dataset, _):
+        dataset.PixelData = dataset.PixelData[:-100]
+
+    write_pair(new_study(date="20240105"), KNEE)
+    damaged = new_study(date="20240310")
+    damaged.series("t1", KNEE)
+    damaged.series("stir", KNEE, change=cut)
+    exams, (skipped,) = load_usable_exams(new_study().folder.parent)
+    assert [exam.date.month for exam in exams] == [1]
+    assert (skipped.joint, skipped.date.month) == (Joint.KNEE, 3)
+    assert "transfer the series again" in skipped.reason
+
+
+def test_a_visit_with_a_localizer_alone_is_left_out_with_the_reason(new_study):
+    write_pair(new_study(date="20240105"), KNEE)
+    new_study(date="20240310").series("localizer", KNEE, slices=5)
+    root = new_study().folder.parent
+    assert len(load_exams(root)) == 1
+    exams, (skipped,) = load_usable_exams(root)
+    assert len(exams) == 1
+    assert (skipped.joint, skipped.side, skipped.date.month) == (Joint.KNEE, Side.RIGHT, 3)
+    assert "localizer" in skipped.reason
+
+
+def test_a_visit_whose_two_series_are_of_two_sides_is_left_out_with_the_side_open(new_study):
+    write_pair(new_study(date="20240105"), KNEE)
+    mixed = new_study(date="20240310")
+    mixed.series("t1", KNEE)
+    mixed.series("stir", {**KNEE, "Laterality": "L"})
+    exams, (skipped,) = load_usable_exams(new_study().folder.parent)
+    assert len(exams) == 1
+    assert (skipped.joint, skipped.side) == (Joint.KNEE, None)
+    assert "shows the right knee" in skipped.reason
+
+
+@pytest.mark.parametrize("same_frame", [True, False])
+def test_a_joint_without_fluid_series_beside_a_whole_one_is_not_lost(study, same_frame):
+    write_pair(study, KNEE)
+    if not same_frame:
+        study.frame_of_reference = generate_uid()
+    study.series("t1", FOOT, centre_mm=(0, 0, -420))
+    assert [exam.joint for exam in load_exams(study.folder)] == [Joint.KNEE]
+    exams, skipped = load_usable_exams(study.folder)
+    assert {(exam.joint, exam.fluid is None) for exam in exams} == {(Joint.KNEE, False), (Joint.FOOT, True)}
+    assert skipped == ()
+
+
+def test_the_other_knee_without_fluid_series_is_not_lost(study):
+    write_pair(study, KNEE)
+    study.series("t1", {**KNEE, "Laterality": "L"})
+    exams, skipped = load_usable_exams(study.folder)
+    assert {(exam.side, exam.fluid is None) for exam in exams} == {(Side.RIGHT, False), (Side.LEFT, True)}
+    assert skipped == ()
+
+
+def test_a_scout_of_another_joint_is_no_lost_exam(study):
+    write_pair(study, KNEE)
+    study.series("t1", FOOT, centre_mm=(0, 0, -420), slices=2)
+    exams, skipped = load_usable_exams(study.folder)
+    assert (len(exams), skipped) == (1, ())
+
+
+def test_a_place_without_name_beside_a_whole_joint_is_not_lost(study):
+    write_pair(study, KNEE)
+    study.series("t1", centre_mm=(0, 0, -420))
+    exams, _ = load_usable_exams(study.folder)
+    assert [exam.fluid is None for exam in exams] == [False, True]
+
+
+def test_a_joint_whose_series_are_all_faulty_beside_a_whole_one_is_left_out(study):
+    write_pair(study, KNEE)
+    write_pair(study, FOOT, (0, 0, -420), offsets_mm=A_SLICE_SHORT)
+    (exam,), (skipped,) = load_usable_exams(study.folder)
+    assert exam.joint is Joint.KNEE
+    assert (skipped.joint, skipped.side) == (Joint.FOOT, Side.RIGHT)
+    assert "in series 3: a slice is missing" in skipped.reason
+    assert "in series 4" in skipped.reason
+
+
+@pytest.mark.parametrize(
+    ("site", "faulty"),
+    [
+        (KNEE, None),
+        ({"BodyPartExamined": "KNEE"}, None),
+        ({}, None),
+        ({**KNEE, "Laterality": "B"}, None),
+        (KNEE, A_SLICE_SHORT),
+        (KNEE, [0]),
+    ],
+)
+def test_a_further_series_of_a_whole_joint_is_no_lost_exam(study, site, faulty):
+    write_pair(study, KNEE)
+    study.frame_of_reference = generate_uid()
+    study.series("pd", site, offsets_mm=faulty)
+    exams, skipped = load_usable_exams(study.folder)
+    assert (len(exams), skipped) == (1, ())
+
+
+def test_who_asks_for_a_joint_is_not_told_of_the_others(study):
+    write_pair(study, KNEE)
+    study.series("t1", FOOT, centre_mm=(0, 0, -420))
+    (exam,), skipped = load_usable_exams(study.folder, joint=Joint.KNEE)
+    assert (exam.joint, skipped) == (Joint.KNEE, ())
+
+
+def test_a_radiograph_is_no_lost_exam_but_alone_it_is_refused(new_study):
+    picture = new_study(date="20240310")
+    picture.series("t1", {**KNEE, "Modality": "CT"})
+    root = picture.folder.parent
+    with pytest.raises(GeometryError, match="modality CT"):
+        load_usable_exams(root)
+    write_pair(new_study(date="20240105"), KNEE)
+    exams, skipped = load_usable_exams(root)
+    assert (len(exams), skipped) == (1, ())
+
+
+def test_damaged_files_are_told_once_with_where_to_look(study, caplog):
+    write_pair(study, KNEE)
+    whole = next(study.folder.iterdir()).read_bytes()
+    (study.folder / "half.dcm").write_bytes(whole[:200])
+    exams, _ = load_usable_exams(study.folder)
+    assert len(exams) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 file is damaged and left out; 'bmetk info' says which and why"
+    ]
+    caplog.clear()
+    load_usable_exams(scan(study.folder))
+    assert caplog.records == []
