@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from bmetk.config import Settings
-from bmetk.dicom import Inventory, load_exams, scan
+from bmetk.dicom import Inventory, load_usable_exams, scan
 from bmetk.errors import BmetkError, InputError, OutputError
-from bmetk.export import TIMELINE_FILE
+from bmetk.exam import SkippedExam
+from bmetk.export import TIMELINE_FILE, read_skipped
 from bmetk.export.whole_folder import writing
 from bmetk.patient import track_exams_to
 from bmetk.pipeline import Progress
 from bmetk.study import ReadOptions
+
+_log = logging.getLogger(__name__)
 
 COHORT_TABLE = "cohort.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class CohortRow:
-    """One region at one exam of one patient, or one patient that failed."""
+    """One region at one exam of one patient, one exam that was skipped, or one patient that failed."""
 
     patient: str
     status: str
@@ -43,11 +48,15 @@ class CohortRow:
 
 @dataclass(frozen=True, slots=True)
 class PatientOutcome:
-    """What became of one patient: ``done`` or ``failed`` with the reason."""
+    """What became of one patient: ``done`` or ``failed`` with the reason.
+
+    A patient is done when any exam could be used; ``skipped`` are those that could not.
+    """
 
     patient: str
     status: str
     reason: str = ""
+    skipped: tuple[SkippedExam, ...] = ()
 
 
 def run_batch(
@@ -60,6 +69,10 @@ def run_batch(
     on_progress: Progress | None = None,
 ) -> tuple[PatientOutcome, ...]:
     """Analyse and track every patient below a folder; a second run does only what is missing.
+
+    A patient of whom some exam could be used is done. An exam that could not is left out: its
+    ``timeline.json`` and a row of the table give the reason. To have it tried again, remove the
+    patient's folder.
 
     Parameters
     ----------
@@ -83,6 +96,8 @@ def run_batch(
     failed = dict(_run_all(inventory, waiting, out, settings, options, jobs, on_progress))
     told = [_tell(out, patient, failed.get(patient, "")) for patient in patients]
     _write_table(out, [row for _, rows in told for row in rows])
+    if inventory.damage:
+        _log.warning(inventory.damage)
     return tuple(outcome for outcome, _ in told)
 
 
@@ -142,8 +157,10 @@ def _failures(
 def _run_one(inventory: Inventory, folder: Path, settings: Settings, options: ReadOptions) -> str:
     """Track one patient; give back the reason if it fails, else an empty text."""
     try:
-        exams = load_exams(inventory, keep_identity=options.keep_identity, allow_gaps=options.allow_gaps)
-        track_exams_to(exams, folder, settings=settings, options=options)
+        exams, skipped = load_usable_exams(
+            inventory, keep_identity=options.keep_identity, allow_gaps=options.allow_gaps
+        )
+        track_exams_to(exams, folder, settings=settings, options=options, skipped=skipped)
     except BmetkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001  one patient's surprise must not end the night of a thousand
@@ -155,14 +172,31 @@ def _tell(out: Path, patient: str, reason: str) -> tuple[PatientOutcome, tuple[C
     """Tell what became of one patient, with its rows of the table."""
     if not reason:
         try:
-            return PatientOutcome(patient, "done"), tuple(_rows(out, patient))
-        except (OSError, ValueError, KeyError, TypeError):
+            return _read_outcome(out, patient)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             reason = f"the {TIMELINE_FILE} of an earlier run is damaged; remove its folder and run again"
     return PatientOutcome(patient, "failed", reason), (CohortRow(patient, "failed", reason),)
 
 
-def _rows(out: Path, patient: str) -> Iterator[CohortRow]:
+def _read_outcome(out: Path, patient: str) -> tuple[PatientOutcome, tuple[CohortRow, ...]]:
     document = json.loads((out / patient / TIMELINE_FILE).read_text(encoding="utf-8"))
+    outcome = PatientOutcome(patient, "done", skipped=read_skipped(document))
+    left_out = (_skipped_row(patient, exam) for exam in outcome.skipped)
+    return outcome, (*_rows(document, patient), *left_out)
+
+
+def _skipped_row(patient: str, exam: SkippedExam) -> CohortRow:
+    return CohortRow(
+        patient=patient,
+        status="skipped",
+        reason=exam.reason,
+        exam=exam.name,
+        date=exam.date.isoformat() if exam.date else "",
+        side=exam.side or "",
+    )
+
+
+def _rows(document: Mapping[str, Any], patient: str) -> Iterator[CohortRow]:
     for history in document["regions"]:
         for point in history["points"]:
             yield CohortRow(

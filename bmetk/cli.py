@@ -34,12 +34,13 @@ from bmetk.console import (
     wrong_usage_where_unknown,
 )
 from bmetk.errors import BmetkError, InputError, SettingsError
-from bmetk.summary import measurement_lines, timeline_lines
+from bmetk.summary import cohort_line, measurement_lines, skipped_line, timeline_lines, trouble_lines
 
 if TYPE_CHECKING:
     from bmetk.config import Settings
     from bmetk.exam import ExamResult
     from bmetk.study import ReadOptions
+    from bmetk.tracking import Timeline
 
 app = typer.Typer(
     name="bmetk",
@@ -226,8 +227,7 @@ def track(
             force=force,
             on_progress=on_progress,
         )
-    say_all(timeline_lines(timeline))
-    say(f"report: {out / 'report.html'}")
+    _say_course(timeline, out / "report.html")
 
 
 @app.command()
@@ -240,19 +240,22 @@ def batch(
     verbose: Verbose = False,
     config: Config = None,
 ) -> None:
-    """Analyze and track every patient below ROOT; run it again to resume."""
-    from bmetk.batch import run_batch
+    """Analyze and track every patient below ROOT; run it again to resume.
+
+    Status 4 if a patient failed. A patient is done when any exam could be used; one that could not is told
+    on stderr and in cohort.csv as skipped.
+    """
+    from bmetk.batch import COHORT_TABLE, run_batch
 
     options = _options(None, None, keep_identity, allow_gaps)
     with progress(verbose) as on_progress:
         outcomes = run_batch(
             root, out, settings=_settings(config), options=options, jobs=jobs, on_progress=on_progress
         )
-    failed = [outcome for outcome in outcomes if outcome.status != "done"]
-    for outcome in failed:
-        complain(f"{outcome.patient}: {outcome.reason}")
-    say(f"{len(outcomes) - len(failed)} of {len(outcomes)} patients done; table: {out / 'cohort.csv'}")
-    if failed:
+    for line in trouble_lines(outcomes):
+        complain(line)
+    say(f"{cohort_line(outcomes)}; table: {out / COHORT_TABLE}")
+    if any(outcome.status != "done" for outcome in outcomes):
         raise typer.Exit(PARTLY_FAILED)
 
 
@@ -336,8 +339,7 @@ def demo(
             force=True,
             on_progress=on_progress,
         )
-    say_all(timeline_lines(timeline))
-    say(f"report: {(out / 'report.html').resolve()}")
+    _say_course(timeline, (out / "report.html").resolve())
 
 
 @app.command()
@@ -372,6 +374,12 @@ def _options(
             keep_identity=keep_identity,
             allow_gaps=allow_gaps,
         )
+
+
+def _say_course(timeline: Timeline, page: Path) -> None:
+    for exam in timeline.skipped:
+        complain(skipped_line(exam))
+    say_all([*timeline_lines(timeline), f"report: {page}"])
 
 
 def _say_results(results: Iterable[tuple[Path, ExamResult]]) -> None:

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
+from bmetk.anatomy import Joint, Side
 from bmetk.config import Settings
-from bmetk.errors import InputError
-from bmetk.exam import Exam, ExamResult
+from bmetk.dicom import load_usable_exams
+from bmetk.errors import InputError, UnreadableFileError
+from bmetk.exam import Exam, ExamResult, Patient, SkippedExam
 from bmetk.export import (
     EXAM_FILE,
     TIMELINE_FILE,
     TIMELINE_SCHEMA,
     load_result,
     read_clinical,
+    read_skipped,
     whole_folder,
     write_timeline,
 )
 from bmetk.pipeline import Progress, analyze, track_exams
 from bmetk.report import exam_page, timeline_page
-from bmetk.study import REPORT_FILE, ReadOptions, exams_of_study, run_all
+from bmetk.study import (
+    REPORT_FILE,
+    STUDY_FILE,
+    STUDY_SCHEMA,
+    ReadOptions,
+    read_skipped_of_study,
+    require_result,
+    run_all,
+)
 from bmetk.tracking import Timeline, exam_names
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What there is of a patient: results of earlier runs, exams to analyse, exams left out."""
+
+    folders: tuple[Path, ...]
+    exams: tuple[Exam, ...]
+    skipped: tuple[SkippedExam, ...]
 
 
 def track_to(
@@ -34,6 +60,8 @@ def track_to(
     on_progress: Progress | None = None,
 ) -> Timeline:
     """Follow one patient through every exam below the sources and write the course.
+
+    An exam that cannot be used is left out, and told with the reason in ``Timeline.skipped``.
 
     Parameters
     ----------
@@ -49,14 +77,11 @@ def track_to(
         If the exams are of more than one patient.
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
-        earlier = {source: result_folders(source) for source in sources}
-        folders = [folder for found in earlier.values() for folder in found]
-        exams = [
-            exam for source, found in earlier.items() if not found for exam in exams_of_study(source, options)
-        ]
-        fresh = _analysed(exams, settings, on_progress)
+        known = _gather(sources, options)
+        fresh, failed = run_all(known.exams, analyze, settings, on_progress)
+        known = replace(known, skipped=(*known.skipped, *failed))
         course = () if clinical is None else read_clinical(clinical)
-        return _write_course(folders, fresh, staged, settings, options, course)
+        return _write_course(known, tuple(fresh.values()), staged, settings, options, course)
 
 
 def result_folders(source: Path) -> tuple[Path, ...]:
@@ -72,38 +97,86 @@ def track_exams_to(
     *,
     settings: Settings,
     options: ReadOptions,
+    skipped: Sequence[SkippedExam] = (),
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Timeline:
-    """Follow one patient through exams that are loaded already; see `track_to`."""
+    """Follow one patient through exams that are loaded already; see `track_to`.
+
+    ``skipped`` are those that could not be loaded.
+    """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
-        return _write_course((), _analysed(exams, settings, on_progress), staged, settings, options)
+        fresh, failed = run_all(exams, analyze, settings, on_progress)
+        known = _Known((), tuple(exams), (*skipped, *failed))
+        return _write_course(known, tuple(fresh.values()), staged, settings, options)
 
 
-def _analysed(
-    exams: Sequence[Exam], settings: Settings, on_progress: Progress | None
-) -> tuple[ExamResult, ...]:
-    if not exams:
-        return ()
-    results, _ = run_all(exams, analyze, settings, on_progress)
-    return tuple(results.values())
+def _gather(sources: Sequence[Path], options: ReadOptions) -> _Known:
+    folders: list[Path] = []
+    exams: list[Exam] = []
+    skipped: list[SkippedExam] = []
+    before: list[SkippedExam] = []
+    for source in sources:
+        found = result_folders(source)
+        folders += found
+        if found:
+            before += _skipped_before(source)
+            continue
+        usable, unusable = load_usable_exams(
+            source,
+            keep_identity=options.keep_identity,
+            allow_gaps=options.allow_gaps,
+            joint=options.joint,
+            side=options.side,
+        )
+        exams += usable
+        skipped += unusable
+    again = {*map(_place_in_course, exams), *map(_place_in_course, skipped)}
+    skipped += [exam for exam in before if _place_in_course(exam) not in again]
+    return _Known(tuple(folders), tuple(exams), tuple(skipped))
+
+
+def _place_in_course(exam: Exam | SkippedExam) -> tuple[date | None, Joint, Side | None]:
+    return exam.date, exam.joint, exam.side
+
+
+def _skipped_before(source: Path) -> Iterator[SkippedExam]:
+    """Read which exams an earlier run left out of the results below a path."""
+    readers: dict[str, tuple[str, Callable[[dict[str, Any]], tuple[SkippedExam, ...]]]] = {
+        TIMELINE_FILE: (TIMELINE_SCHEMA, read_skipped),
+        STUDY_FILE: (STUDY_SCHEMA, read_skipped_of_study),
+    }
+    for name, (schema, read) in readers.items():
+        for path in sorted(source.rglob(name)):
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+                if document["schema"] == schema:
+                    yield from read(document)
+            except _DAMAGED as error:
+                raise UnreadableFileError(
+                    f"the {name} in {path.parent.name} is damaged; name the studies, or each exam's folder"
+                ) from error
 
 
 def _write_course(
-    folders: Sequence[Path],
+    known: _Known,
     fresh: Sequence[ExamResult],
     staged: Path,
     settings: Settings,
     options: ReadOptions,
     clinical: Sequence[Mapping[str, object]] = (),
 ) -> Timeline:
-    earlier = [load_result(folder) for folder in folders]
-    results = [*earlier, *fresh]
-    if not results:
+    folders = known.folders
+    results = [*(load_result(folder) for folder in folders), *fresh]
+    if not results and not known.skipped:
         raise InputError("no exam to track; name at least one study or result folder")
-    names = exam_names([result.exam for result in results])
+    every_name = exam_names([*(result.exam for result in results), *known.skipped])
+    names = every_name[: len(results)]
+    skipped = _told(known.skipped, every_name[len(results) :], [result.exam.patient for result in results])
+    require_result(results, skipped)
     spoken = [*(folder.name for folder in folders), *names[len(folders) :]]
-    timeline = track_exams(results, settings=settings, sources=spoken)
+    timeline = track_exams(results, settings=settings, folders=names, sources=spoken)
+    timeline = replace(timeline, skipped=skipped)
     sources: Mapping[str, ExamResult | Path] = dict(zip(names, [*folders, *fresh], strict=True))
     pages = {
         name: {REPORT_FILE: exam_page(source)}
@@ -120,3 +193,29 @@ def _write_course(
         keep_identity=options.keep_identity,
     )
     return timeline
+
+
+def _told(
+    skipped: Sequence[SkippedExam], names: Sequence[str], patients: Sequence[Patient]
+) -> tuple[SkippedExam, ...]:
+    """Give the exams left out their names, in time order, and say which are of somebody else."""
+    named = [replace(exam, name=name) for exam, name in zip(skipped, names, strict=True)]
+    told = [
+        exam
+        if _is_one_of(exam.patient, patients)
+        else replace(exam, reason=f"of another patient than the other exams; {exam.reason}")
+        for exam in named
+    ]
+    return tuple(sorted(told, key=lambda exam: (exam.date or date.max, int(exam.name.partition("_")[0]))))
+
+
+def _is_one_of(patient: Patient, patients: Sequence[Patient]) -> bool:
+    """Tell whether nothing shows that a patient is none of the others."""
+    unknown = Patient().pseudonym
+    if patient.pseudonym == unknown or any(other.pseudonym == unknown for other in patients):
+        return True
+    same = any(
+        patient.pseudonym == other.pseudonym or (patient.key is not None and patient.key == other.key)
+        for other in patients
+    )
+    return same or not patients

@@ -164,13 +164,14 @@ def track_exams(
     results: Sequence[ExamResult],
     *,
     settings: Settings | None = None,
+    folders: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
 ) -> Timeline:
     """Follow one patient's edema through time; see `bmetk.tracking.track`.
 
-    ``sources`` names where each result came from, for messages.
+    ``folders`` names each exam; ``sources`` says where each result came from, for messages.
     """
-    return track(results, settings=(settings or Settings()).tracking, sources=sources)
+    return track(results, settings=(settings or Settings()).tracking, folders=folders, sources=sources)
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bmetk.anatomy import Joint, Label, Side
 from bmetk.config import Settings
 from bmetk.dicom import IMAGE_SUFFIXES, load_exams, load_image, load_labels, scan
 from bmetk.errors import BmetkError, InputError, MissingSeriesError, SeriesMismatchError, UnknownNameError
-from bmetk.exam import Contrast, Exam, ExamResult, Patient, Segmentation, Series
+from bmetk.exam import Contrast, Exam, ExamResult, Patient, Segmentation, Series, SkippedExam
 from bmetk.export import EXAM_FILE, EXAM_SCHEMA, whole_folder, write_result
 from bmetk.pipeline import Progress
 from bmetk.report import exam_page
@@ -248,16 +248,19 @@ def write_exams(
         return ((out, result),)
     with whole_folder(out, STUDY_FILE, STUDY_SCHEMA, overwrite=force) as staged:
         results, skipped = run_all(exams, stage, settings, on_progress)
+        require_result(results, skipped)
         for name, result in results.items():
             (staged / name).mkdir()
             _write_exam(result, staged / name, keep_identity)
         document = {
             "schema": STUDY_SCHEMA,
             "exams": list(results),
-            "skipped": skipped,
+            "skipped": {exam.name: exam.reason for exam in skipped},
             "files": list(results),
         }
         (staged / STUDY_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
+    for exam in skipped:
+        _log.warning("exam %s is left out: %s", exam.name, exam.reason)
     return tuple((out / name, result) for name, result in results.items())
 
 
@@ -265,28 +268,46 @@ def _write_exam(result: ExamResult, folder: Path, keep_identity: bool) -> None:
     write_result(result, folder, extra_files={REPORT_FILE: exam_page(result)}, keep_identity=keep_identity)
 
 
-def run_all(
-    exams: Sequence[Exam], stage: Stage, settings: Settings, on_progress: Progress | None
-) -> tuple[dict[str, ExamResult], dict[str, str]]:
-    """Run a stage on each exam; give back the results, and the reasons of those that cannot be used.
+def read_skipped_of_study(document: Mapping[str, Any]) -> tuple[SkippedExam, ...]:
+    """Read the exams that a ``study.json`` left out, their joint and side from their names.
 
     Raises
     ------
-    MissingSeriesError
-        If none can be used.
+    AttributeError, KeyError, TypeError, ValueError
+        If the document is damaged.
     """
+    exams = []
+    for name, reason in document["skipped"].items():
+        _, joint, *side = name.split("_")
+        exams.append(SkippedExam(Joint(joint), Side(side[0]) if side else None, None, str(reason), name=name))
+    return tuple(exams)
+
+
+def run_all(
+    exams: Sequence[Exam], stage: Stage, settings: Settings, on_progress: Progress | None
+) -> tuple[dict[str, ExamResult], tuple[SkippedExam, ...]]:
+    """Run a stage on each exam; give back the results by name, and those that cannot be used."""
     results: dict[str, ExamResult] = {}
-    skipped: dict[str, str] = {}
+    skipped: list[SkippedExam] = []
     for name, exam in zip(exam_names(exams), exams, strict=True):
         try:
             results[name] = stage(exam, settings=settings, on_progress=_named(on_progress, name))
         except BmetkError as error:
-            skipped[name] = str(error)
-            _log.warning("exam %s is left out: %s", name, error)
+            skipped.append(SkippedExam(exam.joint, exam.side, exam.date, str(error), exam.patient, name))
+    return results, tuple(skipped)
+
+
+def require_result(results: Collection[object], skipped: Sequence[SkippedExam]) -> None:
+    """Refuse a study or a patient without any exam that can be used.
+
+    Raises
+    ------
+    MissingSeriesError
+        If there is no result; the message gives the reason of each exam.
+    """
     if not results:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        reasons = "; ".join(f"{exam.name}: {exam.reason}" for exam in skipped)
         raise MissingSeriesError(f"no exam can be used: {reasons or 'there is none'}")
-    return results, skipped
 
 
 def _named(on_progress: Progress | None, name: str) -> Progress | None:

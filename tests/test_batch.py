@@ -128,6 +128,54 @@ def test_a_second_run_does_only_what_is_missing(tmp_path: Path, analysed: list[s
     assert {row["patient"] for row in table(out)} == set(second)
 
 
+def test_an_exam_that_cannot_be_used_is_a_row_of_its_own_and_its_patient_is_done(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    SeriesWriter(root / "later", patient_id="ID-anna", date="20240210").series("t1", KNEE)
+    first = run(root, out)
+    assert first[anna].status == "done"
+    assert [exam.name for exam in first[anna].skipped] == ["2_knee_right"]
+    (row,) = (r for r in table(out) if r["status"] == "skipped")
+    assert (row["patient"], row["exam"], row["date"], row["side"]) == (
+        anna,
+        "2_knee_right",
+        "2024-02-10",
+        "right",
+    )
+    assert "no fluid-sensitive series" in row["reason"]
+    assert (row["region"], row["edema_ml"]) == ("", "")
+    assert {r["status"] for r in table(out)} == {"done", "skipped"}
+    before = (out / COHORT_TABLE).read_bytes()
+    assert run(root, out) == first
+    assert (out / COHORT_TABLE).read_bytes() == before
+
+
+def test_an_exam_that_cannot_be_loaded_does_not_fail_its_patient(tmp_path: Path, analysed: list[str]) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    later = SeriesWriter(root / "later", patient_id="ID-anna", date="20240210")
+    later.series("t1", KNEE)
+    later.series("stir", KNEE, offsets_mm=[0, 4, 8, 16, 20])
+    outcome = run(root, out)[anna]
+    assert outcome.status == "done"
+    assert ["a slice is missing" in exam.reason for exam in outcome.skipped] == [True]
+
+
+def test_damaged_files_of_the_cohort_are_told_once(
+    tmp_path: Path, analysed: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "root"
+    for name in DAYS:
+        write_patient(root, name)
+    (root / "half.dcm").write_bytes(next((root / "anna").iterdir()).read_bytes()[:200])
+    run(root, tmp_path / "out")
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        "1 file is damaged and left out"
+    ]
+
+
 @pytest.mark.parametrize("error", [IndexError("Doe^Jane"), MemoryError(), EOFError("Doe^Jane")])
 def test_a_surprise_fails_its_patient_alone_and_says_nothing_private(
     tmp_path: Path, fail: Callable[[Exception], None], error: Exception
@@ -198,7 +246,10 @@ def test_the_table_is_written_whole_or_not_at_all(
     assert {path.name for path in out.iterdir()} == {anna, COHORT_TABLE}
 
 
-@pytest.mark.parametrize("damage", ["", "{}", '{"regions": [{"points": [{}]}]}'])
+@pytest.mark.parametrize(
+    "damage",
+    ["", "{}", '{"regions": [{"points": [{}]}]}', '{"regions": [], "skipped": [{}]}', "[]"],
+)
 def test_a_damaged_timeline_of_an_earlier_run_is_told(
     tmp_path: Path, analysed: list[str], damage: str
 ) -> None:
@@ -251,3 +302,20 @@ def test_the_command_names_who_failed_and_leaves_with_status_four(
     assert len(told) == 1
     assert "no fluid-sensitive series" in told[0]
     assert not any(word in done.stdout + done.stderr for word in ("Doe", "ID-berta"))
+
+
+def test_the_command_names_exams_left_out_and_leaves_with_status_zero(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    SeriesWriter(root / "later", patient_id="ID-anna", date="20240210").series("t1", KNEE)
+    run(root, out)
+    words = ["batch", str(root), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bmetk", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1 of 1 patients done, 1 exam left out; table: ")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"bmetk: {anna}: exam 2_knee_right (2024-02-10) is left out: no fluid-sensitive")

@@ -14,6 +14,7 @@ from bmetk.image import LabelMap
 from bmetk.image.nifti import write_nifti
 from bmetk.simulate.scanners import scanner_of
 from tests.conftest import make_grid
+from tests.dicom.conftest import SeriesWriter
 from tests.test_pipeline import phantom_exam
 
 
@@ -80,6 +81,16 @@ def test_track_follows_folders_that_analyze_wrote(analysed: Path, tmp_path: Path
     assert [event["kind"] for event in document["events"]] == ["baseline"]
     assert document["clinical"][0]["what"] == "rest"
     assert (tmp_path / "course" / document["exams"][0]["exam"] / "exam.json").is_file()
+
+
+def test_track_names_an_exam_that_is_left_out_in_one_line(analysed: Path, tmp_path: Path) -> None:
+    SeriesWriter(tmp_path / "later", date="20200301").series("t1", {"BodyPartExamined": "KNEE"})
+    done = run("track", analysed, tmp_path / "later", "--out", tmp_path / "course")
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bmetk: exam 2_knee (2020-03-01) is left out: no fluid-sensitive series")
+    assert "baseline" in done.stdout
+    assert json.loads((tmp_path / "course/timeline.json").read_text())["skipped"][0]["exam"] == "2_knee"
 
 
 def test_a_second_result_is_not_written_over_the_first_unless_forced(files: Path, analysed: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from bmetk import __version__
-from bmetk.exam import ExamResult
+from bmetk.anatomy import Joint, Side
+from bmetk.exam import ExamResult, SkippedExam
 from bmetk.export.exam_folder import write_extra_files, write_result
 from bmetk.export.plain import plain, to_json
 from bmetk.export.whole_folder import whole_folder, writing
@@ -117,6 +119,7 @@ def timeline_document(timeline: Timeline, *, files: list[str] | None = None) -> 
         "events": [_event(event) for event in timeline.events],
         "migrations": [_migration(migration) for migration in timeline.migrations],
         "lesions": [_lesion(track) for track in timeline.lesions],
+        "skipped": [_skipped(exam) for exam in timeline.skipped],
         "files": files or [],
     }
 
@@ -124,6 +127,36 @@ def timeline_document(timeline: Timeline, *, files: list[str] | None = None) -> 
 def _exam(exam: TimelineExam) -> dict[str, Any]:
     document: dict[str, Any] = plain(exam)
     return {"exam": document.pop("name"), **document}
+
+
+def _skipped(exam: SkippedExam) -> dict[str, Any]:
+    return {
+        "exam": exam.name,
+        "date": plain(exam.date),
+        "joint": exam.joint.value,
+        "side": plain(exam.side),
+        "reason": exam.reason,
+    }
+
+
+def read_skipped(document: Mapping[str, Any]) -> tuple[SkippedExam, ...]:
+    """Read the exams that a ``timeline.json`` left out; an older one tells of none.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the document is damaged.
+    """
+    return tuple(
+        SkippedExam(
+            joint=Joint(told["joint"]),
+            side=None if told["side"] is None else Side(told["side"]),
+            date=None if told["date"] is None else date.fromisoformat(told["date"]),
+            reason=told["reason"],
+            name=told["exam"],
+        )
+        for told in document.get("skipped", ())
+    )
 
 
 def _region(history: RegionHistory) -> dict[str, Any]:

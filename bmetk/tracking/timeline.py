@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bmetk.anatomy import Joint, Side
+from bmetk.exam import SkippedExam
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +182,10 @@ class LesionTrack:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A patient's course: everything in time order, regions from proximal to distal."""
+    """A patient's course: everything in time order, regions from proximal to distal.
+
+    ``skipped`` are exams of the patient that could not be used: nothing else tells of them.
+    """
 
     exams: tuple[TimelineExam, ...]
     regions: tuple[RegionHistory, ...]
@@ -189,6 +193,7 @@ class Timeline:
     migrations: tuple[Migration, ...]
     lesions: tuple[LesionTrack, ...]
     settings: dict[str, float]
+    skipped: tuple[SkippedExam, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Tabulate the course, one row a region and exam, the columns of ``timeline.csv``."""

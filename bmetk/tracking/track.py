@@ -9,7 +9,7 @@ from datetime import date
 
 from bmetk.anatomy import Joint
 from bmetk.errors import InputError, SeriesMismatchError
-from bmetk.exam import Exam, ExamResult
+from bmetk.exam import Exam, ExamResult, SkippedExam
 from bmetk.tracking.change import TrackingSettings
 from bmetk.tracking.events import find_events
 from bmetk.tracking.history import build_histories
@@ -57,7 +57,7 @@ def track(
     return _timeline(exams, [results[i] for i in order], settings or TrackingSettings())
 
 
-def exam_names(exams: Sequence[Exam]) -> tuple[str, ...]:
+def exam_names(exams: Sequence[Exam | SkippedExam]) -> tuple[str, ...]:
     """Name the folder of each exam, ``<n>_<joint>_<side>``, in the order given; n counts in time order."""
     order = sorted(range(len(exams)), key=lambda i: (exams[i].date or date.max, _place_order(exams[i])))
     numbers = {index: number for number, index in enumerate(order, start=1)}
@@ -86,7 +86,7 @@ def _timeline_exam(exam: Exam, name: str, day: date) -> TimelineExam:
     return TimelineExam(name, day, exam.joint, exam.side, exam.patient.pseudonym)
 
 
-def _place_order(exam: Exam) -> tuple[int, str]:
+def _place_order(exam: Exam | SkippedExam) -> tuple[int, str]:
     return list(Joint).index(exam.joint), exam.side or ""
 
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bmetk.anatomy import Joint, Side
-from bmetk.exam import Patient
+from bmetk.exam import Patient, SkippedExam
 from bmetk.report import exam_page, timeline_page
 from bmetk.report.words import interval, span, volume
 from bmetk.tracking import track
@@ -110,6 +110,19 @@ def test_the_course_page_tells_events_and_migrations(course: _Reader) -> None:
         "resolved",
     ):
         assert words in course.text
+
+
+def test_the_course_page_tells_what_was_left_out_before_the_course() -> None:
+    timeline = track(COURSES["koutserimpas-2025"].exams)
+    left_out = SkippedExam(Joint.FOOT, Side.LEFT, None, "no <b>STIR</b>", name="9_foot_left")
+    text = read(timeline_page(replace(timeline, skipped=(left_out,)))).text
+    assert "Exams left out no date, left foot (9_foot_left): no <b>STIR</b>" in text
+    assert text.index("Exams left out") < text.index("Course by region")
+    assert ", 1 left out" in text
+
+
+def test_the_course_page_is_silent_on_exams_left_out_where_there_is_none(course: _Reader) -> None:
+    assert "left out" not in course.text
 
 
 def test_only_exams_with_a_page_are_linked(course: _Reader) -> None:
