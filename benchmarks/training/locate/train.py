@@ -34,7 +34,7 @@ BATCH = 10
 FRESH = 3
 SIZE = 96
 POOL = 160
-SHARES = {"hip": 0.30, "knee": 0.33, "foot": 0.37}
+SHARES = {"hip": 0.28, "knee": 0.27, "foot": 0.45}
 SERIES = 2
 """Series scanned of a body while it is at hand."""
 EMA = 0.995
