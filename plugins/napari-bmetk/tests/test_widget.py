@@ -73,6 +73,20 @@ def test_click_on_a_row_flies_to_the_lesion(viewer: napari.Viewer, dock: ReviewW
     assert viewer.scene.camera.center[1:] == pytest.approx((LESION_MM[2], LESION_MM[0]), abs=0.1)
 
 
+def test_click_on_a_row_of_another_exam_shows_that_exam_alone(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
+):
+    for plane in ("coronal", "axial"):
+        show(viewer, make_result(make_grid(plane)))
+    for row in (0, 1):
+        click_row(qtbot, dock, row)
+        visible = [layer for layer in viewer.layers if layer.visible]
+        shown = {id(layer.metadata["bmetk_result"]) for layer in visible}
+        assert shown == {id(dock._rows[row][0])}
+        assert {layer.metadata["bmetk_role"] for layer in visible} == {"ratio", "regions", "edema"}
+    assert dock._rows[0][0] is not dock._rows[1][0]
+
+
 def test_click_on_what_was_not_imaged_says_so_and_stays(
     viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
 ):

@@ -33,9 +33,11 @@ def open_result(folder: Path, *, run: bool = True) -> napari.Viewer:
 
     layers = read_result(folder)
     viewer = napari.Viewer(title=f"bmetk: {folder.name}")
-    viewer.window.add_dock_widget(ReviewWidget(viewer), name="bmetk review", area="right")
+    review = ReviewWidget(viewer)
+    viewer.window.add_dock_widget(review, name="bmetk review", area="right")
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
+    review.go_to_row(0)
     if run:
         napari.run()
     return viewer

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import napari
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Layer
 
 # For each axis (z, y, x): the letters where it starts and where it ends.
 _LETTERS = (("F", "H"), ("A", "P"), ("R", "L"))
@@ -53,6 +54,14 @@ def show_plane(viewer: napari.Viewer, plane: int) -> None:
     viewer.dims.order = (plane, *(axis for axis in range(len(_LETTERS)) if axis != plane))
     orient(viewer)
     viewer.reset_view()
+
+
+def frame(viewer: napari.Viewer, layer: Layer) -> None:
+    """Let one layer fill the picture, whatever else is open."""
+    viewer.reset_view()
+    shown = list(viewer.dims.displayed)
+    whole, part = (np.ptp(extent.world, axis=0)[shown] for extent in (viewer.layers.extent, layer.extent))
+    viewer.scene.camera.zoom *= float((whole / np.maximum(part, 1e-6)).min())
 
 
 def fly_to(viewer: napari.Viewer, point_mm: npt.ArrayLike) -> None:

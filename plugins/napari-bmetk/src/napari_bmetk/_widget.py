@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 from bmetk import ExamResult
 from bmetk.exam import RegionMeasurement
 from napari_bmetk._layers import exam_layers, exam_title, native_plane
-from napari_bmetk._view import fly_to, orient, show_plane
+from napari_bmetk._view import fly_to, frame, orient, show_plane
 from napari_bmetk._worker import Progress, describe_failure, make_worker
 
 _COLUMNS = ("Exam", "Region", "Side", "Edema, mL", "Imaged")
@@ -67,6 +67,34 @@ class ReviewWidget(QWidget):
             for column, text in enumerate(_cells(result, measured)):
                 self.table.setItem(row, column, QTableWidgetItem(text))
 
+    def go_to_row(self, row: int, _column: int = 0) -> None:
+        """Show the exam of one row alone, at the region's largest lesion or at the region itself."""
+        result, measured = self._rows[row]
+        point = _region_centre(result, measured)
+        if point is None:
+            self.message.setText(f"{_spoken(measured.region)} was not imaged in this exam.")
+            return
+        self._show_alone(result)
+        fly_to(self._viewer, point)
+        self.message.setText(f"{_spoken(measured.region)}, {exam_title(result.exam)}")
+
+    def _show_alone(self, result: ExamResult) -> None:
+        """Hide the other exams; if there were any, turn to this one's plane and let it fill the picture."""
+        owned = [layer for layer in self._viewer.layers if "bmetk_result" in layer.metadata]
+        own = {
+            layer.metadata["bmetk_role"]: layer for layer in owned if layer.metadata["bmetk_result"] is result
+        }
+        others = [layer for layer in owned if layer not in own.values()]
+        if not any(layer.visible for layer in others) and any(layer.visible for layer in own.values()):
+            return
+        for layer in others:
+            layer.visible = False
+        picture = "fluid" if "fluid" in own else "ratio"
+        for role, layer in own.items():
+            layer.visible = role in (picture, "regions", "edema")
+        show_plane(self._viewer, native_plane(result.regions.grid))
+        frame(self._viewer, own["regions"])
+
     def run_study(self, folder: Path) -> None:
         """Analyse a folder of DICOM files in the background and show what was found."""
         if self._worker is not None:
@@ -91,7 +119,7 @@ class ReviewWidget(QWidget):
 
     def _connect(self) -> None:
         self.button.clicked.connect(self._choose_study)
-        self.table.cellClicked.connect(self._go_to_row)
+        self.table.cellClicked.connect(self.go_to_row)
         self._progress.reported.connect(self._show_progress)
         # Bound methods alone: napari holds them weakly, so a closed dock is not called any more.
         self._viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -116,15 +144,6 @@ class ReviewWidget(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Folder of one study")
         if folder:
             self.run_study(Path(folder))
-
-    def _go_to_row(self, row: int, _column: int) -> None:
-        result, measured = self._rows[row]
-        point = _region_centre(result, measured)
-        if point is None:
-            self.message.setText(f"{_spoken(measured.region)} was not imaged in this exam.")
-            return
-        fly_to(self._viewer, point)
-        self.message.setText(f"{_spoken(measured.region)}, {exam_title(result.exam)}")
 
     def _show_progress(self, stage: str, fraction: float) -> None:
         self.bar.setFormat(f"{stage} %p%")
