@@ -8,7 +8,7 @@ from pathlib import Path
 from bmetk.anatomy import Joint, Side
 from bmetk.dicom.inventory import Inventory
 from bmetk.dicom.load import load_series
-from bmetk.dicom.plan import ExamPlan, LoadOptions, plan_exams, sort_out_exams
+from bmetk.dicom.plan import ExamPlan, LoadOptions, plan_exams, sort_out_exams, without_file_names
 from bmetk.dicom.scanner import scan
 from bmetk.errors import InputError
 from bmetk.exam import Exam, SkippedExam
@@ -110,7 +110,9 @@ def _load_or_skip(plan: ExamPlan, allow_gaps: bool) -> Exam | SkippedExam:
     try:
         return load_plan(plan, allow_gaps=allow_gaps)
     except InputError as error:
-        return SkippedExam(plan.joint, plan.side, plan.date, str(error), plan.patient)
+        volumes = [volume for volume in (plan.pair.t1, plan.pair.fluid) if volume is not None]
+        reason = without_file_names(str(error), volumes)
+        return SkippedExam(plan.joint, plan.side, plan.date, reason, plan.patient)
 
 
 def _inventory(source: Path | str | Inventory) -> Inventory:

@@ -196,9 +196,17 @@ def _skipped(patient: Patient, study: Study, volumes: Sequence[Volume], reason: 
         joint=(joints.pop() if len(joints) == 1 else None) or Joint.OTHER,
         side=sides.pop() if len(sides) == 1 else None,
         date=study.date,
-        reason=reason,
+        reason=without_file_names(reason, volumes),
         patient=patient,
     )
+
+
+def without_file_names(reason: str, volumes: Iterable[Volume]) -> str:
+    """Take the names of files, which may hold a patient's, out of a reason that goes into results."""
+    names = {frame.file.shown_name for volume in volumes for frame in volume.frames}
+    for name in sorted(names, key=len, reverse=True):
+        reason = reason.replace(name, "a file")
+    return reason
 
 
 def _lost(study: Study, options: LoadOptions) -> list[Volume]:
