@@ -105,7 +105,8 @@ def _weighting(words: str) -> str | None:
 
 def _dixon(words: str, series: str) -> str | None:
     """Read which Dixon image a description names: ``water``, ``fat``, ``in`` or ``opposed``."""
-    prefix = re.match(r"(water|fat|in ?phase|out ?phase)(?![a-z])", series)  # GE: "WATER: Cor T2 Flex"
+    # GE: "WATER: Cor T2 Flex"; but "FatSat PD" and "water excitation" name no Dixon image.
+    prefix = re.match(r"(water|fat|in ?phase|out ?phase)(?![a-z]| ?(?:sat|sup|exc|sel))", series)
     if prefix is not None:
         return {"w": "water", "f": "fat", "i": "in", "o": "opposed"}[prefix.group(1)[0]]
     if not _DIXON.search(words) or re.search(r"fat ?s(at|up)", series):

@@ -91,6 +91,9 @@ def test_inversion_time_of_a_fat_pulse_is_no_stir():
     ("description", "contrast"),
     [
         ("DP FAT SAT SAG", Contrast.FS_PD),
+        ("FatSat PDWI COR", Contrast.FS_PD),
+        ("Fat suppressed PD", Contrast.FS_PD),
+        ("Water excitation PD", Contrast.FS_PD),
         ("pd_tse_fs_cor", Contrast.FS_PD),
         ("DP supresion grasa", Contrast.FS_PD),
         ("DP SPAIR", Contrast.FS_PD),
