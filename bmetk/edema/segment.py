@@ -15,7 +15,7 @@ from scipy import ndimage, special
 
 from bmetk.edema.candidates import Signs, bleeding, placed, with_seeds, without_mimics
 from bmetk.edema.contrast import water_to_muscle
-from bmetk.edema.normalize import NormalisedMarrow, normalise, usual_level
+from bmetk.edema.normalize import Level, NormalisedMarrow, normalise, usual_level
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import (
     BoolArray,
@@ -204,15 +204,20 @@ def _gather(volume: MarrowVolume, settings: EdemaSettings) -> _Evidence:
     t1 = None if volume.t1 is None else smooth_inside(volume.t1, marrow, settings.smoothing_mm, volume.grid)
     joint = fluid if t1 is None else fluid / np.sqrt(np.clip(t1, _DARKEST_T1, 2.0))
     core = marrow & (volume.depth_mm >= rim)
+    everywhere = usual_level(joint[core]), usual_level(fluid[core])
     for value in volume.values():
         inside = volume.bones == value
-        level, low = usual_level(joint[core & inside]), usual_level(fluid[core & inside])
-        everywhere = usual_level(joint[core])
-        if not _BASE_RANGE[0] <= level.value / max(everywhere.value, 1e-6) <= _BASE_RANGE[1]:
-            level, low = everywhere, usual_level(fluid[core])
+        own = usual_level(joint[core & inside]), usual_level(fluid[core & inside])
+        # A lesion that fills a bone leaves no normal marrow there to be measured: others tell.
+        level, low = own if all(map(_is_usual, own, everywhere)) else everywhere
         z[inside] = (joint[inside] - level.value) / level.spread
         base[inside], noise[inside] = low.value, low.spread
     return _Evidence(fluid, t1, base, noise, z, rim, edge)
+
+
+def _is_usual(own: Level, everywhere: Level) -> bool:
+    """Tell whether a bone's normal marrow is about as bright as that of all bones."""
+    return bool(_BASE_RANGE[0] <= own.value / max(everywhere.value, 1e-6) <= _BASE_RANGE[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,7 +265,9 @@ def _unsuppressed(
     """Say by how much the fluid signal exceeds what the loss of T1 allows; 0 where that cannot be told."""
     if evidence.t1 is None or not np.isfinite(water) or water <= 0:
         return np.zeros_like(contrast)
-    return np.asarray(contrast / np.float32(water) - settings.fat_slope * (1 - evidence.t1), np.float32)
+    share = contrast / np.float32(water)
+    excess = share - settings.fat_slope * (1 - evidence.t1)
+    return np.where(share < settings.fat_water, excess, np.minimum(excess, 0)).astype(np.float32)
 
 
 def _unlike_edema(
@@ -272,7 +279,8 @@ def _unlike_edema(
     contrast as a share of water's over the loss of T1 is about 1.0 in red marrow and 1.6 in edema at
     usual times; mixing with fatty marrow changes neither. Both are averaged over some millimetres away
     from the cortex, which has no signal. Where much of the marrow is surely red, its own brightness
-    bounds what is doubtful. Fat that escaped its suppression is bright without any loss.
+    bounds what is doubtful. Fat that escaped its suppression is somewhat bright without any loss; what
+    is brighter counts as edema, since some T1 series show little loss.
     """
     if evidence.t1 is None or not np.isfinite(water) or water <= 0:
         return np.zeros(volume.bones.shape, dtype=bool)
@@ -281,7 +289,7 @@ def _unlike_edema(
     share = smooth_inside(contrast, inner, settings.red_window_mm, volume.grid) / np.float32(water)
     loss = smooth_inside(np.maximum(1 - t1, 0), inner, settings.red_window_mm, volume.grid)
     red = inner & (share < settings.red_water) & (share < settings.red_slope * loss)
-    fat = inner & (share > settings.fat_slope * loss)
+    fat = inner & (share < settings.fat_water) & (share > settings.fat_slope * loss)
     sure = share[red & (evidence.z >= settings.grow_z) & (share > _LEAST_RED)]
     if sure.size < settings.red_share * np.count_nonzero(inner):
         return _to_the_rim(red | fat, inner, volume, settings.red_window_mm)

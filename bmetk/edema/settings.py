@@ -25,7 +25,8 @@ class EdemaSettings:
     red_water, red_slope : below this share of water's signal, and below this share for each share of T1
         lost, marrow is red
     edema_slope : slope above which marrow is edema although much red marrow is as bright
-    fat_slope : slope above which what is bright is fat that escaped suppression
+    fat_water, fat_slope : below this share of water's signal, and above this slope, it is fat that escaped
+        suppression
     red_share : share of the marrow that must be red before its brightness counts
     red_window_mm : distance over which the two are averaged
     cyst_water : free fluid is brighter than this multiple of edema's water
@@ -56,6 +57,7 @@ class EdemaSettings:
     red_water: float = 0.4
     red_slope: float = 0.9
     edema_slope: float = 2.0
+    fat_water: float = 0.3
     fat_slope: float = 4.0
     red_share: float = 0.03
     red_window_mm: float = 2.5
