@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bmetk.anatomy.landmarks import ADULT_CONDYLE_WIDTH_MM, HipLandmarks, KneeLandmarks
-from bmetk.anatomy.names import Side
+from bmetk.anatomy.landmarks import ADULT_CONDYLE_WIDTH_MM, HipLandmarks, KneeLandmarks, Landmarks
+from bmetk.anatomy.names import Joint, Side
 from bmetk.bones.shape_model import LimbLandmarks
+
+
+def joint_landmarks(joint: Joint, marks: LimbLandmarks) -> Landmarks:
+    """Take the landmarks that divide the bones of a hip or a knee."""
+    return hip_landmarks(marks) if joint is Joint.HIP else knee_landmarks(marks)
 
 
 def hip_landmarks(marks: LimbLandmarks) -> HipLandmarks:

@@ -14,7 +14,7 @@ from bmetk.anatomy.landmarks import Landmarks
 from bmetk.bones.bodies import mean_limb, sided
 from bmetk.bones.fit import Fit
 from bmetk.bones.locate import CoarseBones, locate_bones
-from bmetk.bones.marks import hip_landmarks, knee_landmarks
+from bmetk.bones.marks import joint_landmarks
 from bmetk.bones.place import FoundBone, FoundBones, Midplane, bone_labels, measure_extent
 from bmetk.bones.recognize import DECISIVE_LEAD, Recognized, recognize
 from bmetk.bones.refine import Refined, refine, unrefined
@@ -200,7 +200,7 @@ def _landmarks(fit: Fit, surfaces: Sequence[Surface]) -> tuple[Landmarks, ...]:
             if b.side in (side, Side.BOTH)
         }
         limb = model.landmarks({**mean_limb(side), **own}, side.value)
-        marks.append(hip_landmarks(limb) if fit.template.joint is Joint.HIP else knee_landmarks(limb))
+        marks.append(joint_landmarks(fit.template.joint, limb))
     return tuple(marks)
 
 

@@ -14,8 +14,9 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bmetk.anatomy import Bone, Joint, Region, Side, bone_value
-from bmetk.anatomy.landmarks import ADULT_CONDYLE_WIDTH_MM, HipLandmarks, KneeLandmarks, Landmarks
+from bmetk.anatomy.landmarks import Landmarks
 from bmetk.bones.articulate import flex_ankle, flex_knee, flex_toes, invert_foot, pose_hip, rotate_knee
+from bmetk.bones.marks import joint_landmarks
 from bmetk.bones.shape_model import FootJoints, LimbLandmarks, load_foot, load_limb_model
 from bmetk.bones.surfaces import Surface, transform, vertex_normals
 from bmetk.image import RigidTransform
@@ -157,7 +158,7 @@ def _pose_limb(spec: ExamSpec) -> PosedSubject:
     return PosedSubject(
         spec.joint,
         tuple(bones),
-        tuple(m for side in sides for m in _region_landmarks(spec.joint, side, landmarks[side])),
+        tuple(joint_landmarks(spec.joint, landmarks[side]) for side in sides),
         landmarks,
         {},
         place.apply(centre),
@@ -266,30 +267,6 @@ def _articular(poses: list[dict[str, Surface]], reach_mm: float) -> dict[str, Vo
                 near = smoothstep(np.where(hit, gap, 99.0), 1.25 * reach, 0.75 * reach)
                 result[name] = np.maximum(result[name], near * smoothstep(facing, 0.0, 0.5))
     return result
-
-
-def _region_landmarks(joint: Joint, side: Side, marks: LimbLandmarks) -> list[Landmarks]:
-    if joint is Joint.HIP:
-        return [HipLandmarks(side, marks.head_center, marks.head_radius_mm, -marks.femur_axis)]
-    return [knee_landmarks(side, marks)]
-
-
-def knee_landmarks(side: Side, marks: LimbLandmarks) -> KneeLandmarks:
-    """Take what the region definitions need from a limb's landmarks."""
-    outward = 1.0 if side is Side.LEFT else -1.0
-    across = outward * marks.knee_axis
-    across = across - (across @ marks.femur_axis) * marks.femur_axis
-    width = float(np.linalg.norm(marks.medial_epicondyle - marks.lateral_epicondyle))
-    return KneeLandmarks(
-        side=side,
-        notch_mm=marks.notch,
-        lateral_direction=across / np.linalg.norm(across),
-        femur_up=marks.femur_axis,
-        femur_distal_mm=marks.femur_distal,
-        tibia_up=marks.tibia_axis,
-        tibia_top_mm=marks.tibia_proximal,
-        scale=width / ADULT_CONDYLE_WIDTH_MM,
-    )
 
 
 def _pose_foot(spec: ExamSpec) -> PosedSubject:
