@@ -32,7 +32,6 @@ class Placement:
     """(3, 4): world to anatomy, mm."""
     bend: Tensor
     """(1, 3, a, b, c), mm, over the series' box."""
-    shape: tuple[int, int, int]
 
     def straight(self, index: Tensor) -> Tensor:
         """Map series indices (..., 3) to anatomy mm (x, y, z) without the bend."""
@@ -109,9 +108,7 @@ def place_view(
     to_anatomy = np.concatenate([inverse, focus[:, None]], 1)
     coarse = [max(3, int(n * s / 45) + 2) for n, s in zip(view.shape, view.spacing, strict=True)]
     bend = torch.randn((1, 3, *coarse), generator=gen) * amount
-    return Placement(
-        torch.from_numpy(to_world).float(), torch.from_numpy(to_anatomy).float(), bend, view.shape
-    )
+    return Placement(torch.from_numpy(to_world).float(), torch.from_numpy(to_anatomy).float(), bend)
 
 
 def field(shape: tuple[int, ...], spacing: np.ndarray, scale_mm: float, gen: torch.Generator) -> Tensor:
@@ -121,11 +118,11 @@ def field(shape: tuple[int, ...], spacing: np.ndarray, scale_mm: float, gen: tor
     return nnf.interpolate(noise, size=shape, mode="trilinear", align_corners=True)[0, 0] * 1.5
 
 
-def sample_volume(volume: Tensor, index: Tensor, mode: str = "bilinear") -> Tensor:
+def sample_volume(volume: Tensor, index: Tensor) -> Tensor:
     """Sample (1, C, Z, Y, X) at voxel indices (..., 3) ordered x, y, z; edges go on outside."""
     size = torch.tensor(volume.shape[:1:-1], dtype=torch.float32)
     scaled = index.reshape(1, 1, 1, -1, 3) * (2 / (size - 1)) - 1
-    out = nnf.grid_sample(volume, scaled, mode=mode, padding_mode="border", align_corners=True)
+    out = nnf.grid_sample(volume, scaled, mode="bilinear", padding_mode="border", align_corners=True)
     return out[0, :, 0, 0].reshape(volume.shape[1], *index.shape[:-1])
 
 

@@ -154,14 +154,6 @@ def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float) -> None
             number += 1
 
 
-def widen(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Let a network that was told no joint go on with joint flags: new inputs start without weight."""
-    first = weights["down.0.0.weight"]
-    missing = INPUTS - first.shape[1]
-    weights["down.0.0.weight"] = torch.cat([first, first.new_zeros(first.shape[0], missing, 3, 3)], 1)
-    return weights
-
-
 def train(given: argparse.Namespace) -> None:
     """Run the training."""
     torch.manual_seed(given.seed)
@@ -175,7 +167,7 @@ def train(given: argparse.Namespace) -> None:
         ).start()
     net = SliceNet().to(memory_format=torch.channels_last)
     if given.resume:
-        net.load_state_dict(widen(torch.load(given.resume)))
+        net.load_state_dict(torch.load(given.resume))
     mean = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-4)
     given.out.mkdir(parents=True, exist_ok=True)
