@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from bmetk import __version__
 from bmetk.config import Settings
 from bmetk.dicom import Inventory, load_usable_exams, scan
 from bmetk.errors import BmetkError, InputError, OutputError
@@ -26,6 +28,8 @@ from bmetk.study import ReadOptions
 _log = logging.getLogger(__name__)
 
 COHORT_TABLE = "cohort.csv"
+SOURCE_FILE = "batch.json"
+"""In a patient's folder: what the result was made from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,11 @@ def run_batch(
     jobs: int = 1,
     on_progress: Progress | None = None,
 ) -> tuple[PatientOutcome, ...]:
-    """Analyse and track every patient below a folder; a second run does only what is missing.
+    """Analyse and track every patient below a folder; a second run does what is missing or has changed.
 
     A patient of whom some exam could be used is done. An exam that could not is left out: its
-    ``timeline.json`` and a row of the table give the reason. To have it tried again, remove the
-    patient's folder.
+    ``timeline.json`` and a row of the table give the reason. A patient is done again when there are
+    other images of it than before, or other settings; if that fails, the earlier result stays.
 
     Parameters
     ----------
@@ -92,8 +96,13 @@ def run_batch(
     if not patients:
         raise InputError(f"no DICOM image below {root.name}: name the folder that holds the studies")
     _make_folder(out)
-    waiting = [patient for patient in patients if not (out / patient / TIMELINE_FILE).is_file()]
-    failed = dict(_run_all(inventory, waiting, out, settings, options, jobs, on_progress))
+    parts = {patient: inventory.of_patient(patient) for patient in patients}
+    waiting = {
+        patient: part
+        for patient, part in parts.items()
+        if not _is_done(out / patient, part, settings, options)
+    }
+    failed = dict(_run_all(waiting, out, settings, options, jobs, on_progress))
     told = [_tell(out, patient, failed.get(patient, "")) for patient in patients]
     _write_table(out, [row for _, rows in told for row in rows])
     if inventory.damage:
@@ -110,9 +119,28 @@ def _make_folder(out: Path) -> None:
         raise OutputError(f"cannot write to {out}: no permission; choose another folder")
 
 
+def _is_done(folder: Path, part: Inventory, settings: Settings, options: ReadOptions) -> bool:
+    """Tell whether a patient's folder holds the result of just these images and settings.
+
+    A result that no batch wrote is left alone.
+    """
+    if not (folder / TIMELINE_FILE).is_file():
+        return False
+    try:
+        source = json.loads((folder / SOURCE_FILE).read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return bool(source == _source(part, settings, options))
+
+
+def _source(part: Inventory, settings: Settings, options: ReadOptions) -> str:
+    """Digest what a patient's result depends on: the images by their UIDs, and how they are analysed."""
+    images = sorted((volume.series_uid_hash, len(volume.frames)) for volume in part.volumes())
+    return hashlib.sha256(repr((images, settings, options, __version__)).encode()).hexdigest()
+
+
 def _run_all(
-    inventory: Inventory,
-    patients: Sequence[str],
+    parts: Mapping[str, Inventory],
     out: Path,
     settings: Settings,
     options: ReadOptions,
@@ -120,7 +148,6 @@ def _run_all(
     on_progress: Progress | None,
 ) -> Iterator[tuple[str, str]]:
     """Yield each patient that failed, with the reason."""
-    parts = {patient: inventory.of_patient(patient) for patient in patients}
     if jobs == 1:
         outcomes = (
             (patient, _run_one(part, out / patient, settings, options)) for patient, part in parts.items()
@@ -160,7 +187,15 @@ def _run_one(inventory: Inventory, folder: Path, settings: Settings, options: Re
         exams, skipped = load_usable_exams(
             inventory, keep_identity=options.keep_identity, allow_gaps=options.allow_gaps
         )
-        track_exams_to(exams, folder, settings=settings, options=options, skipped=skipped)
+        track_exams_to(
+            exams,
+            folder,
+            settings=settings,
+            options=options,
+            skipped=skipped,
+            extra_files={SOURCE_FILE: json.dumps({"source": _source(inventory, settings, options)})},
+            force=True,
+        )
     except BmetkError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001  one patient's surprise must not end the night of a thousand

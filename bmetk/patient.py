@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from bmetk.anatomy import Joint, Side
@@ -77,7 +78,7 @@ def track_to(
         If the exams are of more than one patient.
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
-        known = _gather(sources, options)
+        known = _leave_out_undated(_gather(sources, options))
         fresh, failed = run_all(known.exams, analyze, settings, on_progress)
         known = replace(known, skipped=(*known.skipped, *failed))
         course = () if clinical is None else read_clinical(clinical)
@@ -98,17 +99,21 @@ def track_exams_to(
     settings: Settings,
     options: ReadOptions,
     skipped: Sequence[SkippedExam] = (),
+    extra_files: Mapping[str, str] | None = None,
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> Timeline:
     """Follow one patient through exams that are loaded already; see `track_to`.
 
-    ``skipped`` are those that could not be loaded.
+    ``skipped`` are those that could not be loaded; ``extra_files`` go beside the result.
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
-        fresh, failed = run_all(exams, analyze, settings, on_progress)
-        known = _Known((), tuple(exams), (*skipped, *failed))
-        return _write_course(known, tuple(fresh.values()), staged, settings, options)
+        known = _leave_out_undated(_Known((), tuple(exams), tuple(skipped)))
+        fresh, failed = run_all(known.exams, analyze, settings, on_progress)
+        known = replace(known, skipped=(*known.skipped, *failed))
+        return _write_course(
+            known, tuple(fresh.values()), staged, settings, options, extra_files=extra_files or {}
+        )
 
 
 def _gather(sources: Sequence[Path], options: ReadOptions) -> _Known:
@@ -134,6 +139,14 @@ def _gather(sources: Sequence[Path], options: ReadOptions) -> _Known:
     again = {*map(_place_in_course, exams), *map(_place_in_course, skipped)}
     skipped += [exam for exam in before if _place_in_course(exam) not in again]
     return _Known(tuple(folders), tuple(exams), tuple(skipped))
+
+
+def _leave_out_undated(known: _Known) -> _Known:
+    """Leave out the exams that have no place in time."""
+    reason = "it has no date, so it has no place in time; give the study a Study Date"
+    undated = [SkippedExam(e.joint, e.side, None, reason, e.patient) for e in known.exams if e.date is None]
+    dated = tuple(exam for exam in known.exams if exam.date is not None)
+    return replace(known, exams=dated, skipped=(*known.skipped, *undated))
 
 
 def _place_in_course(exam: Exam | SkippedExam) -> tuple[date | None, Joint, Side | None]:
@@ -165,6 +178,7 @@ def _write_course(
     settings: Settings,
     options: ReadOptions,
     clinical: Sequence[Mapping[str, object]] = (),
+    extra_files: Mapping[str, str] = MappingProxyType({}),
 ) -> Timeline:
     folders = known.folders
     results = [*(load_result(folder) for folder in folders), *fresh]
@@ -188,7 +202,7 @@ def _write_course(
         staged,
         exams=sources,
         exam_files=pages,
-        extra_files={REPORT_FILE: timeline_page(timeline, exam_pages=names)},
+        extra_files={REPORT_FILE: timeline_page(timeline, exam_pages=names), **extra_files},
         clinical=clinical,
         keep_identity=options.keep_identity,
     )

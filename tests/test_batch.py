@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bmetk.batch import COHORT_TABLE, PatientOutcome, run_batch
+from bmetk.batch import COHORT_TABLE, SOURCE_FILE, PatientOutcome, run_batch
+from bmetk.bones import BoneSettings
 from bmetk.config import Settings
 from bmetk.dicom import scan
 from bmetk.errors import InputError, OutputError
@@ -126,6 +127,47 @@ def test_a_second_run_does_only_what_is_missing(tmp_path: Path, analysed: list[s
     assert anna not in analysed
     assert (out / anna / "timeline.json").stat().st_mtime_ns == before
     assert {row["patient"] for row in table(out)} == set(second)
+
+
+def test_a_patient_is_done_again_when_an_exam_or_the_settings_change(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna, berta = write_patient(root, "anna"), write_patient(root, "berta")
+    later = SeriesWriter(root / "later", patient_id="ID-anna", date="20240210")
+    later.series("t1", KNEE)
+    assert [exam.name for exam in run(root, out)[anna].skipped] == ["2_knee_right"]
+    analysed.clear()
+    later.series("stir", KNEE)
+    assert run(root, out)[anna].skipped == ()
+    assert set(analysed) == {anna}
+    analysed.clear()
+    other = Settings(bones=BoneSettings(least_confidence=0.3))
+    run_batch(root, out, settings=other, options=ReadOptions())
+    assert set(analysed) == {anna, berta}
+
+
+def test_an_earlier_result_stays_when_doing_it_again_fails(
+    tmp_path: Path, analysed: list[str], fail: Callable[[Exception], None]
+) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    run(root, out)
+    before = (out / anna / "timeline.json").read_bytes()
+    SeriesWriter(root / "later", patient_id="ID-anna", date="20240210").series("t1", KNEE)
+    fail(MemoryError())
+    assert run(root, out)[anna].status == "failed"
+    assert (out / anna / "timeline.json").read_bytes() == before
+
+
+def test_a_result_that_no_batch_wrote_is_left_alone(tmp_path: Path, analysed: list[str]) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    anna = write_patient(root, "anna")
+    run(root, out)
+    (out / anna / SOURCE_FILE).unlink()
+    analysed.clear()
+    assert run(root, out)[anna].status == "done"
+    assert analysed == []
 
 
 def test_an_exam_that_cannot_be_used_is_a_row_of_its_own_and_its_patient_is_done(

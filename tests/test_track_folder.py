@@ -44,7 +44,7 @@ def visit(tmp_path: Path) -> Callable[..., SeriesWriter]:
     """Write a visit: both series of a right knee, unless told otherwise."""
 
     def write(day: str, protocols: tuple[str, ...] = ("t1", "stir"), **who: str) -> SeriesWriter:
-        study = SeriesWriter(tmp_path / "studies" / day, date=day, **who)
+        study = SeriesWriter(tmp_path / "studies" / (day or "undated"), date=day, **who)
         for protocol in protocols:
             study.series(protocol, KNEE)
         return study
@@ -77,6 +77,17 @@ def test_a_visit_that_cannot_be_used_is_told_with_name_date_joint_side_and_reaso
     assert [exam.name for exam in timeline.skipped] == ["2_knee_right"]
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert "2024-02-10, right knee (2_knee_right): no fluid-sensitive series" in page
+
+
+def test_a_visit_without_date_is_left_out_and_the_others_are_tracked(
+    tmp_path: Path, visit: Callable[..., SeriesWriter]
+) -> None:
+    visit("20240105")
+    visit("")
+    (skipped,) = track(tmp_path / "out", tmp_path / "studies").skipped
+    assert (skipped.date, "has no date" in skipped.reason) == (None, True)
+    (told,) = written(tmp_path / "out")["skipped"]
+    assert (told["date"], told["joint"]) == (None, "knee")
 
 
 def test_a_course_of_which_nothing_is_lost_says_so(

@@ -5,6 +5,7 @@ No pixel is read.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -24,6 +25,8 @@ from bmetk.errors import (
     UnreadableFileError,
 )
 from bmetk.exam import Contrast, Patient, SkippedExam
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +162,17 @@ def _plan_patient(record: PatientRecord, options: LoadOptions) -> list[ExamPlan]
     for study in record.studies:
         candidates = [v for v in study.volumes if is_candidate(v, allow_gaps=options.allow_gaps)]
         groups = _asked_groups(candidates, options)
+        if options.joint is None and options.side is None:
+            _tell_of(left_over(candidates, groups))
         plans += [_plan(record.patient, study, group, options) for group in groups]
     return plans
+
+
+def _tell_of(groups: Sequence[Group]) -> None:
+    """Name the joints that lack a series, where another one of the study is whole."""
+    for group in groups:
+        lacking = "T1" if group.has_fluid else "fluid-sensitive"
+        _log.warning("the %s is left out: it has no %s series", group.title, lacking)
 
 
 def _sort_out(patient: Patient, study: Study, options: LoadOptions) -> Iterator[ExamPlan | SkippedExam]:

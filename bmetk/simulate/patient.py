@@ -13,12 +13,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from bmetk.errors import OutputError
 from bmetk.simulate.exam import simulate_exam
+from bmetk.simulate.scanners import scanner_of
 from bmetk.simulate.spec import ExamSpec, PatientSpec, SimulatedExam
 from bmetk.simulate.study import Compression, identify_study, write_study
 from bmetk.simulate.truth import write_truth
@@ -66,8 +68,12 @@ def simulate_to(
     ------
     OutputError
         If the patient is there already, or ``out`` cannot be written.
+    UnknownNameError
+        If there is no scanner of the manufacturer named.
     """
     patient = PatientSpec(f"exam-{spec.seed}", (spec,)) if isinstance(spec, ExamSpec) else spec
+    for exam in patient.exams:
+        scanner_of(exam.protocol.manufacturer)
     goal, truth_goal = out / patient.name, out / TRUTH_FOLDER / patient.name
     staging = _make_staging(out, goal, truth_goal)
     try:
@@ -76,6 +82,8 @@ def simulate_to(
         (staging / TRUTH_FOLDER).rename(truth_goal)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        with suppress(OSError):  # of another patient, or not empty
+            truth_goal.parent.rmdir()
     return SimulatedPatient(goal, tuple(sorted(goal.iterdir())), tuple(sorted(truth_goal.iterdir())))
 
 

@@ -265,9 +265,13 @@ def test_a_joint_without_fluid_series_beside_a_whole_one_is_not_lost(study, same
     assert skipped == ()
 
 
-def test_the_other_knee_without_fluid_series_is_not_lost(study):
+def test_the_other_knee_without_fluid_series_is_not_lost(study, caplog):
     write_pair(study, KNEE)
     study.series("t1", {**KNEE, "Laterality": "L"})
+    assert [exam.side for exam in load_exams(study.folder)] == [Side.RIGHT]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the left knee is left out: it has no fluid-sensitive series"
+    ]
     exams, skipped = load_usable_exams(study.folder)
     assert {(exam.side, exam.fluid is None) for exam in exams} == {(Side.RIGHT, False), (Side.LEFT, True)}
     assert skipped == ()

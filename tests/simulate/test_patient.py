@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pydicom
 import pytest
 
 from bmetk.anatomy import Joint, Side
-from bmetk.errors import OutputError
+from bmetk.errors import OutputError, UnknownNameError
 from bmetk.simulate.patient import simulate_to
 from bmetk.simulate.spec import PatientSpec
 from bmetk.simulate.truth import read_truth
@@ -63,6 +64,14 @@ def test_progress_runs_from_nothing_to_all(patient, tmp_path):
     assert (said[0], said[-1]) == (0.0, 1.0)
 
 
+def test_unknown_manufacturer_is_refused_and_leaves_nothing(tmp_path):
+    spec = fake_spec()
+    spec = replace(spec, protocol=replace(spec.protocol, manufacturer="ACME"))
+    with pytest.raises(UnknownNameError, match="ACME"):
+        simulate_to(spec, tmp_path / "out", simulator=quick)
+    assert not (tmp_path / "out").exists()
+
+
 def test_patient_that_is_there_is_not_overwritten(patient, tmp_path):
     simulate_to(patient, tmp_path, simulator=quick)
     with pytest.raises(OutputError, match="is there already"):
@@ -75,8 +84,7 @@ def test_failure_leaves_nothing_behind(patient, tmp_path):
 
     with pytest.raises(OutputError, match="no room"):
         simulate_to(patient, tmp_path, simulator=fail)
-    assert [path.name for path in tmp_path.iterdir()] == ["truth"]
-    assert not list((tmp_path / "truth").iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_output_that_is_a_file_is_refused(patient, tmp_path):
