@@ -99,25 +99,35 @@ def locate_bones(image: ScalarImage, *, joint: Joint | None = None, threads: int
     threads : int
         Processor threads of the network.
     """
-    grid = coarse_grid(image.grid)
-    covered = field_of_view(image.grid, grid).array
     fine, slices = slice_probabilities(image, joint=joint, threads=threads)
-    probabilities = np.zeros((len(CLASSES), *grid.shape), dtype=np.float32)
-    for number in range(1, len(CLASSES)):
+    blurred = ndimage.uniform_filter(fine, (1, 1, 2, 2), mode="nearest")
+    return gather_slices(blurred, slices, coarse_grid(image.grid), image.grid, CLASSES)
+
+
+def gather_slices(
+    fine: FloatArray, slices: Grid, grid: Grid, view: Grid, classes: tuple[str, ...]
+) -> CoarseBones:
+    """Bring probabilities (K, S, R, C) of pixels to an isotropic grid; background outside of the view."""
+    covered = field_of_view(view, grid).array
+    probabilities = np.zeros((len(classes), *grid.shape), dtype=np.float32)
+    for number in range(1, len(classes)):
         if fine[number].max() > _FAINT:
-            blurred = ndimage.uniform_filter(fine[number], (1, 2, 2), mode="nearest")
-            probabilities[number] = resample_scalar(ScalarImage(blurred, slices), grid).array
+            probabilities[number] = resample_scalar(ScalarImage(fine[number], slices), grid).array
     probabilities[:, ~covered] = 0
     probabilities[0] = 1 - np.minimum(probabilities[1:].sum(axis=0), 1)
-    return CoarseBones(probabilities, grid, CLASSES, covered)
+    return CoarseBones(probabilities, grid, classes, covered)
 
 
-def coarse_grid(grid: Grid) -> Grid:
-    """Cover the acquired volume with 4 mm cubes along LPS."""
-    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in grid.shape], indexing="ij"), axis=-1)
-    corners = grid.to_world(ends.reshape(-1, 3))
+def coarse_grid(
+    view: Grid, spacing_mm: float = SPACING_MM, about: npt.NDArray[np.float64] | None = None
+) -> Grid:
+    """Cover the acquired volume, or its part in the box about some points (N, 3), with cubes along LPS."""
+    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in view.shape], indexing="ij"), axis=-1)
+    corners = view.to_world(ends.reshape(-1, 3))
     low, high = corners.min(axis=0), corners.max(axis=0)
-    count = np.maximum(np.ceil((high - low) / SPACING_MM - 1e-6).astype(int), _SMALLEST)
-    origin = (low + high) / 2 - (count - 1) / 2 * SPACING_MM
+    if about is not None:
+        low, high = np.maximum(low, about.min(axis=0)), np.minimum(high, about.max(axis=0))
+    count = np.maximum(np.ceil((high - low) / spacing_mm - 1e-6).astype(int), _SMALLEST)
+    origin = (low + high) / 2 - (count - 1) / 2 * spacing_mm
     shape = (int(count[2]), int(count[1]), int(count[0]))
-    return Grid.from_axes(shape, (SPACING_MM, SPACING_MM, SPACING_MM), np.eye(3)[:, ::-1], origin)
+    return Grid.from_axes(shape, (spacing_mm, spacing_mm, spacing_mm), np.eye(3)[:, ::-1], origin)

@@ -24,6 +24,8 @@ Vector = NDArray[np.float64]
 LEVEL = 0.5
 BORDER_MM = 4.0
 """Surface of a coarse class this near to the edge of the view is a cut, not an outline."""
+_AROUND = 4
+"""Voxels around a class that its surface and its normals depend on."""
 FACING = 0.3
 """Least cosine between the normals of two surfaces that belong together."""
 
@@ -75,9 +77,11 @@ def gather(coarse: CoarseBones, inside: NDArray[np.float32]) -> CoarseEvidence:
 def _outline(share: NDArray[np.float32], coarse: CoarseBones, inside: NDArray[np.float32]) -> Outline | None:
     if float(share.max()) < LEVEL or np.count_nonzero(share > LEVEL) < 6:
         return None
-    padded = np.pad(share, 1)
+    low = np.maximum([axis.min() - _AROUND for axis in np.nonzero(share > LEVEL)], 0)
+    high = [axis.max() + _AROUND + 1 for axis in np.nonzero(share > LEVEL)]
+    padded = np.pad(share[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], 1)
     vertices = _isosurface(padded)
-    index = vertices.astype(np.float64) - 1
+    index = vertices.astype(np.float64) - 1 + low
     gradient = np.stack(
         [map_coordinates(g, vertices.T, order=1) for g in np.gradient(gaussian_filter(padded, 0.7))], axis=-1
     )
@@ -120,7 +124,7 @@ def observe(
         if not members:
             continue
         for n in members:
-            seen[n].append(_to_outline(placed[n], turned[n], bodies[n].sample, outline, evidence, reach_mm))
+            seen[n].append(to_outline(placed[n], turned[n], bodies[n].sample, outline, evidence, reach_mm))
         for n, part in _from_outline(members, placed, turned, outline, reach_mm).items():
             seen[n].append(Observations(bodies[n].sample[part.index], part.normal, part.offset, part.weight))
     return [_join(parts) for parts in seen]
@@ -132,7 +136,7 @@ def _turn_normals(rest: Points, fit: Fit, number: int) -> Points:
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
-def _to_outline(
+def to_outline(
     points: Points,
     normals: Points,
     sample: NDArray[np.int64],

@@ -13,6 +13,7 @@ from bmetk.anatomy import Bone, Joint, Label, Side
 from bmetk.anatomy.landmarks import Landmarks
 from bmetk.bones.bodies import mean_limb, sided
 from bmetk.bones.fit import Fit
+from bmetk.bones.foot import look_closer, refine_foot
 from bmetk.bones.locate import CoarseBones, locate_bones
 from bmetk.bones.marks import joint_landmarks
 from bmetk.bones.place import FoundBone, FoundBones, Midplane, bone_labels, measure_extent
@@ -69,9 +70,9 @@ def find_bones(
     del fluid
     coarse = locate_bones(t1, joint=joint, threads=settings.threads)
     recognized = recognize(coarse, joint, side)
-    refined = refine(recognized.fit, t1) if settings.refine else unrefined(recognized.fit)
+    refined, coarse = _follow_border(recognized, t1, settings)
     fit, surfaces = refined.fit, refined.surfaces
-    structures = _structures(refined, recognized.evidence.coarse, settings)
+    structures = _structures(refined, coarse, settings)
     kept = tuple(f for f in structures if f.confidence >= settings.least_confidence)
     if not kept:
         raise BonesNotFoundError(
@@ -92,6 +93,19 @@ def find_bones(
         extent_ml=measure_extent(kept, landmarks, kind, t1.grid),
         view=t1.grid,
     )
+
+
+def _follow_border(
+    recognized: Recognized, t1: ScalarImage, settings: BoneSettings
+) -> tuple[Refined, CoarseBones]:
+    """Go on from the recognised template to the picture's own borders; a foot is looked at closer."""
+    fit, evidence = recognized.fit, recognized.evidence
+    if fit.template.joint is Joint.ANKLE:
+        fit, evidence = look_closer(fit, t1, threads=settings.threads)
+    if not settings.refine:
+        return unrefined(fit), evidence.coarse
+    is_foot = fit.template.joint is Joint.ANKLE
+    return (refine_foot(fit, evidence, t1) if is_foot else refine(fit, t1)), evidence.coarse
 
 
 def _structures(refined: Refined, coarse: CoarseBones, settings: BoneSettings) -> list[FoundBone]:

@@ -7,6 +7,7 @@ that a lesion that hides a stretch of the border does not dent the outline.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,8 @@ BEND_MM = {"large": (9.0, 6.0), "middle": (6.0, 4.0), "small": (4.0, 3.0)}
 BEND_PRIOR = 0.15
 """Weight of staying on the shape model, against a clear border all around."""
 BEND_LIMIT_MM = 4.0
+LEAST_VERTICES = 5
+"""Fewer vertices in view say nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +72,7 @@ class Refined:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Probe:
+class Probe:
     """The vertices of one body that look for the border, with their neighbours."""
 
     index: NDArray[np.int64]
@@ -78,7 +81,7 @@ class _Probe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Border:
+class Border:
     """Where the border lies from each probe vertex in view: distance along the normal, certainty 0 to 1."""
 
     which: NDArray[np.int64]
@@ -88,13 +91,13 @@ class _Border:
 
 def refine(fit: Fit, image: ScalarImage) -> Refined:
     """Move poses, modes and surfaces to the cortical border."""
-    probes = [_probe(body) for body in fit.template.bodies]
+    probes = [probe_of(body) for body in fit.template.bodies]
     for search_mm in SEARCH_MM:
         seen: list[Observations | None] = []
         for number, probe in enumerate(probes):
             seen.append(_observe(fit, number, probe, image, search_mm))
         fit = step(fit, seen, FREE[fit.template.joint])
-    bent = [_bend(fit, number, probe, image) for number, probe in enumerate(probes)]
+    bent = [bend_to_border(fit, n, probe, image, SEARCH_MM[-1]) for n, probe in enumerate(probes)]
     return Refined(fit, tuple(v for v, _ in bent), tuple(s for _, s in bent))
 
 
@@ -110,22 +113,23 @@ def size_of(body: Body) -> str:
     return "large" if extent > 100 else "middle" if extent > 40 else "small"
 
 
-def _probe(body: Body) -> _Probe:
+def probe_of(body: Body) -> Probe:
+    """Spread the vertices of a body that look for the border, with their neighbours."""
     size = size_of(body)
     index = spread(body.rest, SAMPLE_MM[size])
     count = min(NEIGHBOURS + 1, len(index))
     _, neighbours = cKDTree(body.rest[index]).query(body.rest[index], k=count)
-    return _Probe(index, np.asarray(neighbours, np.int64), size)
+    return Probe(index, np.asarray(neighbours, np.int64), size)
 
 
 def _observe(
-    fit: Fit, number: int, probe: _Probe, image: ScalarImage, search_mm: float
+    fit: Fit, number: int, probe: Probe, image: ScalarImage, search_mm: float
 ) -> Observations | None:
     surface = fit.surface(number)
     normals = vertex_normals(surface)[probe.index]
     marrow = _marrow_level(fit, number, image)
     border = _find_border(surface.vertices[probe.index], normals, probe, image, marrow, search_mm)
-    if len(border.which) < 5:
+    if len(border.which) < LEAST_VERTICES:
         return None
     weight = border.certainty * min(1.0, VOTES / len(border.which))
     return Observations(probe.index[border.which], normals[border.which], border.offset, weight)
@@ -143,8 +147,8 @@ def _marrow_level(fit: Fit, number: int, image: ScalarImage) -> float:
 
 
 def _find_border(
-    points: Points, normals: Points, probe: _Probe, image: ScalarImage, marrow: float, search_mm: float
-) -> _Border:
+    points: Points, normals: Points, probe: Probe, image: ScalarImage, marrow: float, search_mm: float
+) -> Border:
     """Ask the profile network at each vertex, then its neighbours, then the prior."""
     profiles, seen = sample_profiles(image, points, normals)
     level = np.full(len(points), marrow, np.float32)
@@ -158,31 +162,44 @@ def _find_border(
     weight /= weight.sum(1, keepdims=True)
     offset = weight @ PLACES_MM
     variance = np.maximum(weight @ PLACES_MM**2 - offset**2, 0.0)
-    return _Border(which, offset, 1 / (1 + variance / SETTLED_MM**2))
+    return Border(which, offset, 1 / (1 + variance / SETTLED_MM**2))
 
 
-def _bend(fit: Fit, number: int, probe: _Probe, image: ScalarImage) -> tuple[Points, float]:
-    """Displace the surface smoothly along its normals, and say how much of it then lies at a border."""
+def bend_to_border(
+    fit: Fit, number: int, probe: Probe, image: ScalarImage, search_mm: float
+) -> tuple[Points, float]:
+    """Bend a body to the cortical border, and say how much of its surface then lies at one."""
+    marrow = _marrow_level(fit, number, image)
+
+    def find(surface: Surface) -> Border:
+        normals = vertex_normals(surface)[probe.index]
+        return _find_border(surface.vertices[probe.index], normals, probe, image, marrow, search_mm)
+
+    surface = bend(fit, number, probe, find)
+    border = find(surface)
+    if len(border.which) < LEAST_VERTICES:
+        return surface.vertices, float("nan")
+    return surface.vertices, float((border.certainty * (np.abs(border.offset) < 1.5)).mean())
+
+
+def bend(fit: Fit, number: int, probe: Probe, find: Callable[[Surface], Border]) -> Surface:
+    """Displace a surface smoothly along its normals to where ``find`` sees its border."""
     surface = fit.surface(number)
     rest, start = fit.template.bodies[number].rest, surface.vertices
-    marrow = _marrow_level(fit, number, image)
     total = np.zeros(len(start))
     tree = cKDTree(rest[probe.index])
     outward = vertex_normals(surface)
     for width_mm in BEND_MM[probe.size]:
-        normals = vertex_normals(surface)[probe.index]
-        border = _find_border(surface.vertices[probe.index], normals, probe, image, marrow, SEARCH_MM[-1])
-        if len(border.which) < 5:
-            return start, float("nan")
+        border = find(surface)
+        if len(border.which) < LEAST_VERTICES:
+            break
         total = total + _smooth(rest, tree, border, width_mm)
         total = np.clip(total, -BEND_LIMIT_MM, BEND_LIMIT_MM)
         surface = Surface(start + outward * total[:, None], surface.faces)
-    normals = vertex_normals(surface)[probe.index]
-    border = _find_border(surface.vertices[probe.index], normals, probe, image, marrow, SEARCH_MM[-1])
-    return surface.vertices, float((border.certainty * (np.abs(border.offset) < 1.5)).mean())
+    return surface
 
 
-def _smooth(rest: Points, tree: cKDTree, border: _Border, width_mm: float) -> Vector:
+def _smooth(rest: Points, tree: cKDTree, border: Border, width_mm: float) -> Vector:
     """Spread the displacement of the probe's vertices over all vertices by Gaussian weights."""
     count = min(24, tree.n)
     gap, near = tree.query(rest, k=count)

@@ -1,10 +1,11 @@
 """Name the bone of every pixel, slice by slice, with a small network.
 
 A 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) sees each slice with its two
-neighbours, always the same way up, and is told the plane and, where it is known, the joint. It was trained
-on simulated bodies alone, scanned with random contrast, pose, field of view and slices by the recipe of
-SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script and
-log.
+neighbours, always the same way up, and is told the plane. There are two: one for any view of the lower limb,
+told the joint where it is known, and a closer one for feet, told where in a foot each pixel lies. Both were
+trained on simulated bodies alone, scanned with random contrast, pose, field of view and slices by the recipe
+of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script
+and logs.
 """
 
 from __future__ import annotations
@@ -13,24 +14,30 @@ from functools import cache
 from importlib.resources import files
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from bmetk.anatomy import Joint
+from bmetk.errors import GeometryError
 from bmetk.image import Grid, ScalarImage
 
-FloatArray = npt.NDArray[np.float32]
+FloatArray = NDArray[np.float32]
 
 PIXEL_MM = 2.2
-"""In-plane spacing that the network was trained about."""
+"""In-plane spacing that the network of any joint was trained about."""
+FOOT_PIXEL_MM = 1.2
+"""That of the foot network."""
 _BLOCK = 16
 """The network halves its grid four times."""
 _BATCH = 8
 _INPUTS = 10
-"""Three slices, the field of view, three planes, three joints."""
+"""Three slices, the field of view, three planes; then three joints, or three coordinates in a foot."""
 _FIRST_PLANE = 4
-_JOINT_FLAG = {Joint.HIP: 7, Joint.KNEE: 8, Joint.ANKLE: 9, Joint.FOOT: 9}
+_FIRST_TOLD = 7
+_JOINT_FLAG = {Joint.HIP: 0, Joint.KNEE: 1, Joint.ANKLE: 2, Joint.FOOT: 2}
+_FOOT_UNIT_MM = 60.0
+"""Coordinates in a foot are told in this unit."""
 _BODY = 0.1
 """Share of the brightest intensity below which a voxel is air."""
 _BLUR = 0.42
@@ -61,13 +68,55 @@ def slice_probabilities(
     grid : Grid of shape (S, R, C), about 2.2 mm in plane
     """
     upright, plane = stand_upright(image)
-    flags = [_FIRST_PLANE + plane]
+    thin = shrink_in_plane(upright, PIXEL_MM)
+    told = np.zeros((1, 3, 1, 1), dtype=np.float32)
     if joint in _JOINT_FLAG:
-        flags.append(_JOINT_FLAG[joint])
-    thin = shrink_in_plane(upright)
-    array = normalize(thin.array)
-    answers = [_run(part, flags, threads) for part in _batches(array)]
-    return np.ascontiguousarray(np.concatenate(answers).transpose(1, 0, 2, 3)), thin.grid
+        told[:, _JOINT_FLAG[joint]] = 1
+    return _name_pixels("slices.onnx", thin.array, plane, told, threads), thin.grid
+
+
+def foot_probabilities(
+    image: ScalarImage, frame: NDArray[np.float64], points: NDArray[np.float64], *, threads: int = 1
+) -> tuple[FloatArray, Grid]:
+    """Give the probability of each class of `bmetk.bones.foot_frame` at every pixel about a foot.
+
+    Parameters
+    ----------
+    image : any scale of intensity; marrow should be bright
+    frame : shape (3, 4), LPS to the coordinates of the foot, mm
+    points : shape (N, 3), LPS, mm: the box about them is looked at
+    threads : processor threads of the network
+
+    Returns
+    -------
+    probabilities : float32, shape (K, S, R, C), summing to 1 over the classes
+    grid : Grid of shape (S, R, C), about 1.2 mm in plane
+
+    Raises
+    ------
+    GeometryError
+        If no point is in view.
+    """
+    upright, plane = stand_upright(image)
+    thin = shrink_in_plane(_crop(upright, points), FOOT_PIXEL_MM)
+    index = np.moveaxis(np.indices(thin.grid.shape), 0, -1)
+    placed = thin.grid.to_world(index) @ frame[:, :3].T + frame[:, 3]
+    told = np.moveaxis(placed / _FOOT_UNIT_MM, -1, 1).astype(np.float32)
+    return _name_pixels("foot.onnx", thin.array, plane, told, threads), thin.grid
+
+
+def _crop(image: ScalarImage, points: NDArray[np.float64]) -> ScalarImage:
+    """Cut out the box of voxels that holds the points in view."""
+    index = image.grid.to_index(points)
+    index = index[np.all((index > -0.5) & (index < np.asarray(image.grid.shape) - 0.5), axis=1)]
+    if not len(index):
+        raise GeometryError("no point of the foot lies in the image: check where it was placed")
+    low = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
+    high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 1, image.grid.shape)
+    affine = image.grid.affine.copy()
+    affine[:3, 3] = image.grid.to_world(low.astype(float))
+    array = image.array[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    return ScalarImage(array, Grid((array.shape[0], array.shape[1], array.shape[2]), affine))
 
 
 def stand_upright(image: ScalarImage) -> tuple[ScalarImage, int]:
@@ -99,14 +148,14 @@ def stand_upright(image: ScalarImage) -> tuple[ScalarImage, int]:
     return ScalarImage(np.ascontiguousarray(array), grid), plane
 
 
-def shrink_in_plane(image: ScalarImage) -> ScalarImage:
-    """Resample rows and columns to about `PIXEL_MM`, blurring what gets lost; slices stay."""
+def shrink_in_plane(image: ScalarImage, pixel_mm: float) -> ScalarImage:
+    """Resample rows and columns to about ``pixel_mm``, blurring what gets lost; slices stay."""
     array = np.nan_to_num(np.asarray(image.array, dtype=np.float32), posinf=0.0, neginf=0.0)
     shape = [array.shape[0]]
     spacing = [image.grid.spacing_mm[0]]
     for axis in (1, 2):
         fine = image.grid.spacing_mm[axis]
-        count = max(8, round(array.shape[axis] * fine / PIXEL_MM))
+        count = max(8, round(array.shape[axis] * fine / pixel_mm))
         shape.append(count)
         spacing.append(array.shape[axis] * fine / count)
         sigma = _BLUR * np.sqrt(max(spacing[axis] ** 2 - fine**2, 0.0)) / fine
@@ -128,16 +177,19 @@ def normalize(array: FloatArray) -> FloatArray:
     return np.asarray(np.clip(array / max(top, 1e-6), 0, 2), dtype=np.float32)
 
 
-def _batches(array: FloatArray) -> list[FloatArray]:
-    """Join each slice with its neighbours: parts of shape (N, 3, R, C)."""
-    last = len(array) - 1
-    near = np.stack([np.clip(np.arange(len(array)) + d, 0, last) for d in (-1, 0, 1)], axis=1)
-    joined = array[near]
-    return [joined[k : k + _BATCH] for k in range(0, len(joined), _BATCH)]
+def _name_pixels(network: str, array: FloatArray, plane: int, told: FloatArray, threads: int) -> FloatArray:
+    """Run a network on (S, R, C), a few slices at a time; ``told`` (S, 3, R, C) may be (1, 3, 1, 1)."""
+    scaled = normalize(array)
+    last = len(scaled) - 1
+    near = scaled[np.stack([np.clip(np.arange(len(scaled)) + d, 0, last) for d in (-1, 0, 1)], axis=1)]
+    told = np.broadcast_to(told, (len(near), *told.shape[1:]))
+    parts = [slice(k, k + _BATCH) for k in range(0, len(near), _BATCH)]
+    answers = [_run(network, near[part], plane, told[part], threads) for part in parts]
+    return np.ascontiguousarray(np.concatenate(answers).transpose(1, 0, 2, 3))
 
 
-def _run(slices: FloatArray, flags: list[int], threads: int) -> FloatArray:
-    """Run the network on (N, 3, R, C), padded evenly and cut back: probabilities (N, K, R, C)."""
+def _run(network: str, slices: FloatArray, plane: int, told: FloatArray, threads: int) -> FloatArray:
+    """Run a network on (N, 3, R, C), padded evenly and cut back: probabilities (N, K, R, C)."""
     count, _, rows, columns = slices.shape
     missing = [-n % _BLOCK for n in (rows, columns)]
     before = [m // 2 for m in missing]
@@ -145,19 +197,21 @@ def _run(slices: FloatArray, flags: list[int], threads: int) -> FloatArray:
     window = (slice(before[0], before[0] + rows), slice(before[1], before[1] + columns))
     inputs[(slice(None), slice(0, 3), *window)] = slices
     inputs[(slice(None), 3, *window)] = 1
-    inputs[:, flags] = 1
-    logits = _session(threads).run(None, {"slices": inputs})[0][(slice(None), slice(None), *window)]
+    inputs[:, _FIRST_PLANE + plane] = 1
+    everywhere = (slice(None), slice(None)) if told.shape[2:] == (1, 1) else window
+    inputs[(slice(None), slice(_FIRST_TOLD, _INPUTS), *everywhere)] = told
+    logits = _session(network, threads).run(None, {"slices": inputs})[0][(slice(None), slice(None), *window)]
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 @cache
-def _session(threads: int) -> ort.InferenceSession:
-    """Load the packaged network, once for each number of threads."""
+def _session(network: str, threads: int) -> ort.InferenceSession:
+    """Load a packaged network, once for each number of threads."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Idle threads must not burn a core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    model = files("bmetk.bones").joinpath("data", "slices.onnx").read_bytes()
+    model = files("bmetk.bones").joinpath("data", network).read_bytes()
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -79,6 +79,15 @@ def volume_ml(surface: Surface) -> float:
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6000.0)
 
 
+def thickness_mm(surface: Surface) -> float:
+    """Return four times volume over area: the width of a long bone, mm."""
+    corners = surface.vertices[surface.faces]
+    area = 0.5 * np.linalg.norm(
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+    )
+    return 4000.0 * volume_ml(surface) / float(area.sum())
+
+
 def merge(surfaces: Iterable[Surface]) -> Surface:
     """Join surfaces into one; they should not overlap."""
     parts = list(surfaces)

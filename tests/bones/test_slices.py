@@ -48,7 +48,7 @@ def test_standing_upright_moves_no_voxel_and_faces_one_way(
 def test_shrinking_keeps_the_place_of_a_blob(grid: Grid) -> None:
     middle = grid.centre_mm + grid.axes @ (1.0, 4.0, -3.0)
     away = np.linalg.norm(grid.world_coordinates() - middle, axis=-1)
-    small = shrink_in_plane(ScalarImage(np.exp(-((away / 6) ** 2)), grid))
+    small = shrink_in_plane(ScalarImage(np.exp(-((away / 6) ** 2)), grid), PIXEL_MM)
     weight = small.array[..., None]
     found = (small.grid.world_coordinates() * weight).sum((0, 1, 2)) / weight.sum()
     assert np.linalg.norm(found - middle) < 0.3

@@ -21,8 +21,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--note", default="", help="how it was trained")
     given = parser.parse_args()
-    net = SliceNet()
-    net.load_state_dict(torch.load(given.weights))
+    weights = torch.load(given.weights)
+    net = SliceNet(len(weights["last.bias"]))
+    net.load_state_dict(weights)
     names = {0: "slice", 2: "row", 3: "column"}
     partial = given.out.with_suffix(".part")
     with warnings.catch_warnings():

@@ -14,6 +14,7 @@ import torch
 from series import (
     View,
     acquire,
+    draw_foot_view,
     draw_pose,
     draw_view,
     field,
@@ -21,6 +22,7 @@ from series import (
     normalize,
     place_view,
     sample_volume,
+    turn,
 )
 from torch import Tensor
 
@@ -55,7 +57,7 @@ MARROW = (0, 1)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedBody:
-    """One file of the library, volumes as (z, y, x)."""
+    """One file of the library, volumes as (z, y, x); ``frame`` only where the foot network learns."""
 
     joint: str
     parts: np.ndarray
@@ -64,6 +66,20 @@ class ScannedBody:
     origin: Tensor
     spacing: float
     centre: np.ndarray
+    frame: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """A series: image and labels of shape (S, R, C).
+
+    ``to_foot`` (3, 4) carries its indices to the coordinates of the foot, about as well as they are known.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    view: View
+    to_foot: np.ndarray | None
 
 
 def load_body(path: Path) -> ScannedBody:
@@ -77,6 +93,7 @@ def load_body(path: Path) -> ScannedBody:
             origin=torch.from_numpy(f["origin"].astype(np.float32)),
             spacing=float(f["spacing"]),
             centre=f["centre"].astype(float),
+            frame=f.get("frame"),
         )
 
 
@@ -112,6 +129,11 @@ def mix_tissues(body: ScannedBody, rng: np.random.Generator, gen: torch.Generato
 
 def draw_focus(body: ScannedBody, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw where the middle of the view lies."""
+    if body.frame is not None:
+        seen = torch.unique(body.label)
+        index = torch.nonzero(body.label == seen[int(rng.integers(1, len(seen)))])
+        z, y, x = index[int(rng.integers(len(index)))].tolist()
+        return body.origin.numpy() + body.spacing * np.array([x, y, z]) + rng.normal(0, 15, 3)
     if body.joint == "hip":
         aside = rng.choice([-HEAD_MM, HEAD_MM]) if wide[0] < 300 else 0.0
         return body.centre + [aside, 0, 0] + rng.normal(0, 22, 3)
@@ -131,11 +153,20 @@ def widen_view(view: View, rng: np.random.Generator) -> View:
     return View((s, int(r * grow), int(c * grow)), view.spacing, view.axes, view.thickness)
 
 
-def scan_body(
-    body: ScannedBody, rng: np.random.Generator, gen: torch.Generator, hard: float
-) -> tuple[np.ndarray, np.ndarray, View]:
-    """Scan one series: image and labels of ``view.shape``."""
-    view, wide = draw_view(body.joint, rng)
+def guess_frame(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lay the coordinates of a foot about as wrong as a first fit does."""
+    wrong = 1.0 if rng.random() < 0.85 else 2.2
+    moved = turn(rng, wrong * rng.normal(0, 5)) * np.exp(wrong * rng.normal(0, 0.04)) @ frame
+    moved[:, 3] += wrong * rng.normal(0, 3.5, 3)
+    return np.asarray(moved)
+
+
+def scan_body(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator, hard: float) -> Scan:
+    """Scan one series."""
+    if body.frame is not None:
+        view, wide = draw_foot_view(rng), np.zeros(3)
+    else:
+        view, wide = draw_view(body.joint, rng)
     if body.joint != "hip":
         view = widen_view(view, rng)
     linear = draw_pose(body.joint, rng, hard)
@@ -152,4 +183,9 @@ def scan_body(
     image = acquire(image, view, rng, gen, hard).numpy()
     middle = torch.stack(torch.meshgrid(torch.arange(s).float(), *axes, indexing="ij"), -1)
     label = nearest_label(body.label, (where.series_points(middle) - body.origin) / body.spacing)
-    return normalize(image), label.numpy().astype(np.uint8), view
+    to_foot = None
+    if body.frame is not None:
+        unit = np.array([[0.0, 0.0, 0.0, 1.0]])
+        chain = [np.concatenate([m, unit]) for m in (where.to_anatomy.numpy(), where.to_world.numpy())]
+        to_foot = guess_frame(body.frame, rng) @ chain[0] @ chain[1]
+    return Scan(normalize(image), label.numpy().astype(np.uint8), view, to_foot)

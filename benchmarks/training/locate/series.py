@@ -10,6 +10,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 MAX_POINTS = 420_000
+MAX_FOOT_POINTS = 700_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,18 +81,30 @@ def draw_view(joint: str, rng: np.random.Generator) -> tuple[View, np.ndarray]:
         wide = np.array([rng.uniform(80, 190), rng.uniform(100, 200), rng.uniform(90, 240)])
     else:
         wide = np.array([rng.uniform(65, 170), rng.uniform(90, 300), rng.uniform(80, 240)])
-    order = {0: (1, 2, 0), 1: (0, 2, 1), 2: (2, 1, 0)}[int(rng.integers(3))]  # coronal, sagittal, axial
     spacing = np.array([rng.uniform(3.0, 7.5), *([rng.uniform(1.8, 2.8)] * 2)])
+    return turn_view(wide, spacing, MAX_POINTS, rng), wide
+
+
+def draw_foot_view(rng: np.random.Generator) -> View:
+    """Draw the geometry of a part of a foot, seen closely."""
+    wide = np.array([rng.uniform(55, 130), rng.uniform(70, 200), rng.uniform(55, 150)])
+    spacing = np.array([rng.uniform(2.5, 6.5), *([rng.uniform(0.95, 1.55)] * 2)])
+    return turn_view(wide, spacing, MAX_FOOT_POINTS, rng)
+
+
+def turn_view(wide: np.ndarray, spacing: np.ndarray, most: int, rng: np.random.Generator) -> View:
+    """Draw plane and obliquity of a series with some extent in LPS, mm, and at most so many points."""
+    order = {0: (1, 2, 0), 1: (0, 2, 1), 2: (2, 1, 0)}[int(rng.integers(3))]  # coronal, sagittal, axial
     axes = np.eye(3)[:, list(order)] * np.array([1, rng.choice([-1, 1]), 1])
     oblique = abs(rng.normal(0, 7)) if rng.random() < 0.75 else rng.uniform(10, 40)
     axes = turn(rng, oblique) @ axes
     thickness = spacing[0] * rng.uniform(0.65, 1.0)
     shape = np.maximum(np.round(wide[list(order)] / spacing), (6, 24, 24))
-    crowd = 2 * shape.prod() / MAX_POINTS
+    crowd = 2 * shape.prod() / most
     if crowd > 1:
         spacing[1:] *= crowd**0.5
         shape[1:] = np.round(shape[1:] / crowd**0.5)
-    return View((int(shape[0]), int(shape[1]), int(shape[2])), spacing, axes, thickness), wide
+    return View((int(shape[0]), int(shape[1]), int(shape[2])), spacing, axes, thickness)
 
 
 def place_view(

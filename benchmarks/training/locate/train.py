@@ -3,7 +3,8 @@
     python benchmarks/training/locate/train.py --library /tmp/bodies --out /tmp/run --minutes 20
 
 The network sees three neighbouring slices in a fixed orientation with their plane, and names the bone of each
-pixel of the middle one. Some processes scan, one learns. ``last.pt`` holds the running mean of the weights,
+pixel of the middle one. With ``--foot`` it is that of `bmetk.bones.foot`, which is told the coordinates of every
+pixel in the foot in place of the joint. Some processes scan, one learns. ``last.pt`` holds the running mean of the weights,
 ``log.jsonl`` the log. Needs PyTorch 2.13 (see ``README.md``).
 """
 
@@ -16,6 +17,7 @@ import multiprocessing as mp
 import os
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 
@@ -26,7 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional as nnf
 
 CLASSES = 13
+FOOT_CLASSES = 21
 INPUTS = 10
+"""Three slices, the field of view, three planes; then three joints, or the three coordinates in the foot."""
+FOOT_UNIT_MM = 60.0
 JOINTS = ("hip", "knee", "foot")
 UNTOLD = 0.2
 CHANNELS = (20, 32, 48, 72, 96)
@@ -41,7 +46,26 @@ EMA = 0.995
 FOREGROUND = 2.5
 PLANES = ("axial", "coronal", "sagittal")
 
-Stack = tuple[np.ndarray, np.ndarray, int, str]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """A series as the network sees it: image and labels (S, R, C) in the fixed orientation."""
+
+    image: np.ndarray
+    label: np.ndarray
+    plane: int
+    joint: str
+    to_foot: np.ndarray | None
+
+    def tell(self, s: int, into: np.ndarray, window: tuple[slice, slice], part: tuple[slice, slice]) -> None:
+        """Write what is told of a slice beside its picture into (3, R, C): flags everywhere, or coordinates."""
+        if self.to_foot is None:
+            into[JOINTS.index(self.joint)] = np.random.random() > UNTOLD
+            return
+        rows, columns = (np.arange(n)[p] for n, p in zip(self.image.shape[1:], part, strict=True))
+        index = np.stack(np.meshgrid([s], rows, columns, indexing="ij"))[:, 0]
+        start = self.to_foot[:, 3, None, None]
+        into[:, *window] = (np.tensordot(self.to_foot[:, :3], index, 1) + start) / FOOT_UNIT_MM
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -57,16 +81,16 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class SliceNet(nn.Module):
-    """Map (N, 10, R, C), three slices, field of view, plane and joint flags, to (N, 13, R, C), R and C multiples of 16."""
+    """Map (N, 10, R, C) to (N, classes, R, C), R and C being multiples of 16."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int) -> None:
         super().__init__()
         self.down = nn.ModuleList(
             [block(i, o) for i, o in zip((INPUTS, *CHANNELS[:-1]), CHANNELS, strict=True)]
         )
         pairs = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
         self.up = nn.ModuleList([block(low + high, low) for low, high in reversed(pairs)])
-        self.last = nn.Conv2d(CHANNELS[0], CLASSES, 1)
+        self.last = nn.Conv2d(CHANNELS[0], classes, 1)
         with torch.no_grad():
             self.last.bias.zero_()
             self.last.bias[0] = 2.0
@@ -83,15 +107,19 @@ class SliceNet(nn.Module):
 
 
 def scan_stack(body: ScannedBody, seed: list[int], hard: float) -> Stack:
-    """Scan one series: image and labels (S, R, C) in the fixed orientation, and the plane's number."""
+    """Scan one series."""
     rng = np.random.default_rng(seed)
     gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    image, label, view = scan_body(body, rng, gen, hard)
+    scan = scan_body(body, rng, gen, hard)
+    image, label, view, to_foot = scan.image, scan.label, scan.view, scan.to_foot
     plane = 2 - int(np.argmax(np.abs(view.axes[:, 0])))
     down = view.axes[:, 1] @ (np.array([0, 1, 0]) if plane == 0 else np.array([0, 0, -1]))
     if down < 0:
         image, label = image[:, ::-1], label[:, ::-1]
-    return np.ascontiguousarray(image), np.ascontiguousarray(label), plane, body.joint
+        if to_foot is not None:
+            to_foot[:, 3] += to_foot[:, 1] * (image.shape[1] - 1)
+            to_foot[:, 1] *= -1
+    return Stack(np.ascontiguousarray(image), np.ascontiguousarray(label), plane, body.joint, to_foot)
 
 
 def batch_of(pool: list[Stack]) -> tuple[Tensor, Tensor, Tensor]:
@@ -99,18 +127,18 @@ def batch_of(pool: list[Stack]) -> tuple[Tensor, Tensor, Tensor]:
     inputs = np.zeros((BATCH, INPUTS, SIZE, SIZE), np.float32)
     labels = np.zeros((BATCH, SIZE, SIZE), np.int64)
     for k in range(BATCH):
-        image, label, plane, joint = pool[k if k < FRESH else int(np.random.randint(len(pool)))]
+        stack = pool[k if k < FRESH else int(np.random.randint(len(pool)))]
+        image, label = stack.image, stack.label
         bony = label.any((1, 2)) + 0.1
         s = int(np.random.choice(len(image), p=bony / bony.sum()))
         near = [min(max(s + d, 0), len(image) - 1) for d in (-1, 0, 1)]
         (into_r, from_r), (into_c, from_c) = (fit(n, SIZE) for n in image.shape[1:])
         inputs[k, :3, into_r, into_c] = image[near][:, from_r, from_c] * np.exp(np.random.normal(0, 0.1))
         inputs[k, 3, into_r, into_c] = 1
-        inputs[k, 4 + plane] = 1
-        if np.random.random() > UNTOLD:
-            inputs[k, 7 + JOINTS.index(joint)] = 1
+        inputs[k, 4 + stack.plane] = 1
+        stack.tell(s, inputs[k, 7:], (into_r, into_c), (from_r, from_c))
         labels[k, into_r, into_c] = label[s][from_r, from_c]
-        if plane != 2 and np.random.random() < 0.5:  # a mirrored body is a body
+        if stack.plane != 2 and np.random.random() < 0.5:  # a mirrored body is a body
             inputs[k], labels[k] = inputs[k, :, :, ::-1].copy(), labels[k, :, ::-1].copy()
     x = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
     return x, torch.from_numpy(labels), x[:, 3] > 0
@@ -125,13 +153,14 @@ def fit(size: int, room: int) -> tuple[slice, slice]:
 
 def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
     """Add weighted cross-entropy and one minus the mean Dice of the classes present."""
+    classes = logits.shape[1]
     logs = logits.float().log_softmax(1).permute(1, 0, 2, 3).flatten(1)
     truth, seen = label.flatten(), inside.flatten().float()
     weight = torch.where(truth > 0, FOREGROUND, 1.0) * seen
     entropy = -(logs.gather(0, truth[None])[0] * weight).sum() / weight.sum()
     p = logs.exp() * seen
-    both = torch.zeros(CLASSES).index_add(0, truth, p.gather(0, truth[None])[0])
-    count = torch.zeros(CLASSES).index_add(0, truth, seen)
+    both = torch.zeros(classes).index_add(0, truth, p.gather(0, truth[None])[0])
+    count = torch.zeros(classes).index_add(0, truth, seen)
     here = count > 12
     dice = (2 * both[here] + 1) / (p.sum(1)[here] + count[here] + 1)
     bone, true = (1 - p[0]) * seen, (truth > 0) * seen  # any bone at all: the first thing to learn
@@ -139,14 +168,14 @@ def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
     return entropy + 0.7 * (1 - dice.mean()) + 0.7 * (1 - union)
 
 
-def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float) -> None:
+def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float, foot: bool) -> None:
     """Fill the queue."""
     os.setsid()
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     number = 0
     while True:
-        joint = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        joint = "foot" if foot else str(rng.choice(list(SHARES), p=list(SHARES.values())))
         files = sorted(library.glob(f"{joint}_[0-9][0-9][0-9][0-9].npz"))
         body = load_body(files[int(rng.integers(len(files)))])
         for _ in range(SERIES):
@@ -163,11 +192,13 @@ def train(given: argparse.Namespace) -> None:
     queue = context.Queue(maxsize=16)
     for k in range(given.scanners):
         context.Process(
-            target=scan_forever, args=(given.library, given.seed + k, queue, given.hard), daemon=True
+            target=scan_forever,
+            args=(given.library, given.seed + k, queue, given.hard, given.foot),
+            daemon=True,
         ).start()
-    net = SliceNet().to(memory_format=torch.channels_last)
+    net = SliceNet(FOOT_CLASSES if given.foot else CLASSES).to(memory_format=torch.channels_last)
     if given.resume:
-        net.load_state_dict(torch.load(given.resume))
+        resume(net, torch.load(given.resume))
     mean = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-4)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -210,16 +241,23 @@ def train(given: argparse.Namespace) -> None:
     torch.save(mean.state_dict(), given.out / "last.pt")
 
 
+def resume(net: SliceNet, weights: dict[str, Tensor]) -> None:
+    """Go on from weights; those of the other task lend all but their last layer and what they are told."""
+    if weights["last.weight"].shape != net.last.weight.shape:
+        weights = {key: value for key, value in weights.items() if not key.startswith("last.")}
+        weights["down.0.0.weight"][:, 7:] = 0
+    net.load_state_dict(weights, strict=False)
+
+
 def overlap(logits: Tensor, label: Tensor, inside: Tensor) -> list[float]:
     """Dice of each bone present."""
     found = logits.argmax(1) * inside
-    both = [((found == k) & (label == k)).sum() for k in range(1, CLASSES)]
-    total = [(found == k).sum() + (label == k).sum() for k in range(1, CLASSES)]
+    bones = range(1, logits.shape[1])
+    both = [((found == k) & (label == k)).sum() for k in bones]
+    total = [(found == k).sum() + (label == k).sum() for k in bones]
     bone = [float(2 * ((found > 0) & (label > 0)).sum() / ((found > 0).sum() + (label > 0).sum() + 1))]
     return bone + [
-        float(2 * a / t)
-        for a, t, k in zip(both, total, range(1, CLASSES), strict=True)
-        if (label == k).sum() > 30
+        float(2 * a / t) for a, t, k in zip(both, total, bones, strict=True) if (label == k).sum() > 30
     ]
 
 
@@ -242,6 +280,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--hard", type=float, default=0.5, help="clutter, turns and noise, 0 to 1")
     parser.add_argument("--resume", type=Path)
+    parser.add_argument("--foot", action="store_true", help="the foot network, from `bodies.py --foot`")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--scanners", type=int, default=1)
     train(parser.parse_args())

@@ -1,0 +1,106 @@
+"""Look at a foot again, closely: its bones are too small and too many for the first look.
+
+The first fit says where in the foot each pixel lies. With that the foot network of `bmetk.bones.slices` names
+every bone by itself, each toe too, and the template settles once more on what it names. Where that shows that
+the first fit was far off, the network is asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bmetk.bones.assign import share_out
+from bmetk.bones.bodies import Template
+from bmetk.bones.fit import Fit, Stiffness
+from bmetk.bones.foot_frame import FOOT_CLASSES, foot_class, foot_frame
+from bmetk.bones.locate import CoarseBones, coarse_grid, gather_slices
+from bmetk.bones.outline import CoarseEvidence, Outline, depth_in_view, gather, settle, to_outline
+from bmetk.bones.refine import Border, Probe, Refined, bend, bend_to_border, probe_of
+from bmetk.bones.slices import foot_probabilities
+from bmetk.bones.surfaces import Points, Surface, thickness_mm, vertex_normals
+from bmetk.image import ScalarImage
+
+SPACING_MM = 2.0
+MARGIN_MM = 14.0
+"""How far around the first fit is looked."""
+REACH_MM = ((14.0, 10.0), (8.0, 6.0), (5.0, 4.0))
+CLOSER = Stiffness(shift_mm=4.0, turn_deg=8.0, stretch=0.04, data_mm=8.0)
+FAR_MM = 3.0
+"""Mean distance that bones move by from which on the network is asked again."""
+THICK_MM = 11.0
+"""In thinner bones a profile across one border meets the next one: the network's outlines serve them."""
+SEARCH_MM = 1.5
+"""Standard deviation of the border's distance from what the network outlines."""
+OUTLINE_REACH_MM = 4.0
+OUTLINE_CERTAINTY = 0.4
+"""Weight of an outline on the 2 mm grid against a clear cortical border."""
+
+
+def look_closer(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit, CoarseEvidence]:
+    """Name each bone of a foot that has been found roughly, and settle its template on them."""
+    fit = replace(fit, template=_told_apart(fit.template))
+    first = _middles(fit)
+    fit, evidence = _settle(fit, image, threads)
+    if np.linalg.norm(_middles(fit) - first, axis=1).mean() > FAR_MM:
+        fit, evidence = _settle(fit, image, threads)
+    return fit, evidence
+
+
+def refine_foot(fit: Fit, evidence: CoarseEvidence, image: ScalarImage) -> Refined:
+    """Bend thick bones to the cortical border, thin ones to the network's outlines."""
+    bent: list[tuple[Points, float]] = []
+    for number, body in enumerate(fit.template.bodies):
+        probe = probe_of(body)
+        outline = evidence.outlines.get(body.coarse)
+        if thickness_mm(fit.surface(number)) > THICK_MM:
+            bent.append(bend_to_border(fit, number, probe, image, SEARCH_MM))
+        elif outline is not None:
+            bent.append((_bend_to_outline(fit, number, probe, outline, evidence), float("nan")))
+        else:
+            bent.append((fit.vertices(number), float("nan")))
+    return Refined(fit, tuple(v for v, _ in bent), tuple(s for _, s in bent))
+
+
+def _bend_to_outline(
+    fit: Fit, number: int, probe: Probe, outline: Outline, evidence: CoarseEvidence
+) -> Points:
+    every = np.arange(len(probe.index))
+
+    def find(surface: Surface) -> Border:
+        points, normals = surface.vertices[probe.index], vertex_normals(surface)[probe.index]
+        seen = to_outline(points, normals, every, outline, evidence, OUTLINE_REACH_MM)
+        along = seen.offset * (seen.normal * normals[seen.index]).sum(1)
+        return Border(seen.index, along, OUTLINE_CERTAINTY * seen.weight)
+
+    return bend(fit, number, probe, find).vertices
+
+
+def _told_apart(template: Template) -> Template:
+    """Give every bone its own class."""
+    return replace(template, bodies=tuple(replace(b, coarse=foot_class(b.name)) for b in template.bodies))
+
+
+def _middles(fit: Fit) -> Points:
+    return np.stack([pose.middle for pose in fit.poses])
+
+
+def _settle(fit: Fit, image: ScalarImage, threads: int) -> tuple[Fit, CoarseEvidence]:
+    bones = _name_bones(fit, image, threads)
+    inside = depth_in_view(bones)
+    evidence = gather(share_out(bones, fit), inside)
+    for reach in REACH_MM:
+        fit = settle(fit, evidence, [CLOSER] * len(reach), reach)
+        evidence = gather(share_out(bones, fit), inside)
+    return fit, evidence
+
+
+def _name_bones(fit: Fit, image: ScalarImage, threads: int) -> CoarseBones:
+    names = [body.name for body in fit.template.bodies]
+    frame = foot_frame(dict(zip(names, _middles(fit), strict=True)), fit.template.side)
+    vertices = np.concatenate([fit.vertices(n) for n in range(len(fit.poses))])
+    about = np.stack([vertices.min(0) - MARGIN_MM, vertices.max(0) + MARGIN_MM])
+    grid = coarse_grid(image.grid, SPACING_MM, about)
+    fine, slices = foot_probabilities(image, frame, grid.world_coordinates().reshape(-1, 3), threads=threads)
+    return gather_slices(fine, slices, grid, image.grid, FOOT_CLASSES)
