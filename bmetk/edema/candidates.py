@@ -19,6 +19,8 @@ IntArray = npt.NDArray[np.int32]
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 _CYST_SHARE = 0.4
 _CERTAIN_SHARE = 0.2
+_LEAST_LOSS = 0.03
+_MEASURED_SHARE = 0.2
 _OUTLINE_ERROR_MM = 0.8
 _BLUR_MM = 0.8
 
@@ -35,6 +37,8 @@ class Signs:
     certain : edema by every rule for single voxels
     rim_lesion_mm : depth that a lesion must reach in this bone
     unsuppressed : positive where the T1 signal lost is too little for the fluid signal gained
+    lost : share of normal marrow's T1 signal that is gone; 0 without T1
+    measured : inside a region that is measured
     bones : label of the bone
     """
 
@@ -44,6 +48,8 @@ class Signs:
     certain: BoolArray
     rim_lesion_mm: Float32Array
     unsuppressed: Float32Array
+    lost: Float32Array
+    measured: BoolArray
     bones: npt.NDArray[np.uint8]
 
     def within(self, box: Box) -> Signs:
@@ -55,6 +61,8 @@ class Signs:
             self.certain[box],
             self.rim_lesion_mm[box],
             self.unsuppressed[box],
+            self.lost[box],
+            self.measured[box],
             self.bones[box],
         )
 
@@ -76,6 +84,11 @@ class Candidate:
     def mean_contrast(self) -> float:
         """Mean contrast, in units of normal marrow."""
         return float(self.signs.contrast[self.inside].mean())
+
+    @property
+    def slope(self) -> float:
+        """Contrast for each share of T1 lost: lower in red marrow than in edema, however either is mixed."""
+        return self.mean_contrast / max(float(self.signs.lost[self.inside].mean()), _LEAST_LOSS)
 
     @property
     def bone(self) -> int:
@@ -111,8 +124,9 @@ def without_mimics(
 ) -> tuple[BoolArray, Check]:
     """Drop the pieces that are too small, too faint, along the rim, filled with fluid or like a vessel.
 
-    So goes what is bright because its fat escaped suppression, and small faint spots beside a large
-    lesion of the same bone: red marrow, as a rule.
+    So goes what is bright because its fat escaped suppression, what lies mostly outside the regions that
+    are measured (sacrum, ilium), and fainter spots beside a lesion of the same bone that are much smaller
+    or lose more T1 for their fluid signal: red marrow, as a rule.
 
     Returns
     -------
@@ -136,11 +150,13 @@ def without_mimics(
 
 
 def _is_satellite(thing: Candidate, lesions: Sequence[Candidate], settings: EdemaSettings) -> bool:
-    """Tell whether a much larger and brighter lesion lies in the same bone."""
+    """Tell whether a brighter lesion in the same bone is much larger, or loses much less T1 for its water."""
     return any(
-        other.bone == thing.bone
-        and other.volume_ml > settings.satellite_volumes * thing.volume_ml
-        and other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
+        other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
+        and (
+            (other.bone == thing.bone and other.volume_ml > settings.satellite_volumes * thing.volume_ml)
+            or (other.volume_ml > settings.pattern_ml and thing.slope < settings.satellite_slope * other.slope)
+        )
         for other in lesions
     )
 
@@ -155,6 +171,7 @@ def _mimic(thing: Candidate, least_contrast: float, settings: EdemaSettings) -> 
         "rim": float(np.percentile(signs.depth_mm[inside], 90))
         < float(np.median(signs.rim_lesion_mm[inside])),
         "cyst": float(signs.fluid_like[inside].mean()) > _CYST_SHARE,
+        "outside the regions": float(signs.measured[inside].mean()) < _MEASURED_SHARE,
         "unsuppressed fat": float(signs.unsuppressed[inside].mean()) > 0,
         "red marrow": float(signs.certain[inside].mean()) < _CERTAIN_SHARE,
         "vessel": thing.volume_ml < settings.tube_ml and _is_tube(thing, settings.tube_ratio),

@@ -8,7 +8,7 @@ whose signal is linear in the water that replaced fat.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, special
@@ -80,6 +80,7 @@ def segment_edema(
     bones: Segmentation,
     covered: Mask,
     *,
+    measured: Mask | None = None,
     settings: EdemaSettings | None = None,
     fluid_acquisition: Acquisition | None = None,
     fluid_contrast: Contrast = Contrast.STIR,
@@ -92,6 +93,7 @@ def segment_edema(
     fluid : ScalarImage, STIR or fat-suppressed
     bones : Segmentation on the grid of ``fluid``
     covered : Mask, where both series were acquired
+    measured : Mask, the regions that are measured; None for the whole of the bones
     settings : EdemaSettings
     fluid_acquisition : Acquisition of ``fluid``, as far as known
     fluid_contrast : Contrast of ``fluid``
@@ -113,6 +115,9 @@ def segment_edema(
         raise BonesNotFoundError("no bone lies where both series were acquired: edema cannot be measured")
     box = crop_box(marrow, fluid.grid, chosen.shading_margin_mm)
     volume = _cropped(t1, fluid, bones, covered, box)
+    if measured is not None:
+        fluid.grid.require_match(measured.grid, "fluid series and regions")
+        volume = replace(volume, measured=measured.array[box])
     normal = normalise(volume, chosen)
     ratio_of_water = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
     parts = _segment(normal, ratio_of_water, chosen)
@@ -160,7 +165,8 @@ def _cropped(
     depth = depth_below_surface(labels, grid)
     labels = np.where(known, labels, np.uint8(0)).astype(np.uint8)
     fluid_part = np.where(known, fluid.array[box], np.float32(0))
-    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * (labels > 0), known)
+    inside = labels > 0
+    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, inside)
 
 
 def _segment(normal: NormalisedMarrow, water_ratio: float, settings: EdemaSettings) -> _Parts:
@@ -252,6 +258,8 @@ def _detect(
         seeds,
         rim_lesion,
         _unsuppressed(evidence, contrast, water, settings),
+        np.zeros_like(contrast) if evidence.t1 is None else np.maximum(1 - evidence.t1, 0),
+        volume.measured,
         volume.bones,
     )
     kept, check = without_mimics(found, signs, least, volume.grid, settings)

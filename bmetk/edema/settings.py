@@ -32,6 +32,8 @@ class EdemaSettings:
     cyst_water : free fluid is brighter than this multiple of edema's water
     satellite_volumes, satellite_contrast : a thing with a lesion this much larger and brighter in the same
         bone is not counted
+    satellite_slope, pattern_ml : nor one whose contrast for each share of T1 lost is below this share of that
+        of a brighter lesion, which must be at least this large
     bleed_mm : distance over which bright fluid beside a bone shines into it
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
     outline_water : share of free water's signal at which a voxel is edema whatever its neighbours are
@@ -63,6 +65,8 @@ class EdemaSettings:
     red_window_mm: float = 2.5
     satellite_volumes: float = 8.0
     satellite_contrast: float = 1.8
+    satellite_slope: float = 0.75
+    pattern_ml: float = 1.0
     bleed_mm: float = 2.5
     outline_share: float = 0.5
     outline_water: float = 0.4

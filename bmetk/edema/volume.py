@@ -27,6 +27,7 @@ class MarrowVolume:
     bones : uint8, shape (S, R, C)
     depth_mm : float32, distance below the surface of the voxel's own bone, 0 outside
     covered : bool, where both series were acquired
+    measured : bool, inside a region that is measured
     """
 
     grid: Grid
@@ -35,6 +36,7 @@ class MarrowVolume:
     bones: npt.NDArray[np.uint8]
     depth_mm: Float32Array
     covered: BoolArray
+    measured: BoolArray
 
     def values(self) -> tuple[int, ...]:
         """List the bones present."""
