@@ -35,7 +35,7 @@ class BoneSettings:
     threads : processor threads of the network
     least_confidence : bones below it are left out, 0 to 1
     sure_confidence : bones below it are flagged, 0 to 1
-    least_in_view_ml : bones of which less is in view are left out
+    least_in_view_ml : bones of which less is in view are left out, unless it is half of a small one
     refine : whether outlines go on from the coarse bones to the cortical border
     """
 
@@ -113,7 +113,8 @@ def _structures(refined: Refined, coarse: CoarseBones, settings: BoneSettings) -
     found = []
     for number, (body, surface) in enumerate(zip(refined.fit.template.bodies, refined.surfaces, strict=True)):
         in_view_ml, agreement = _agreement(refined.fit, number, coarse)
-        if in_view_ml < settings.least_in_view_ml:
+        whole_ml = body.inner_ml * len(body.inner)
+        if in_view_ml < min(settings.least_in_view_ml, 0.5 * whole_ml):
             continue
         support = refined.support[number]
         confidence = agreement if np.isnan(support) else (agreement + support) / 2

@@ -20,6 +20,9 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 _CYST_SHARE = 0.4
 _CERTAIN_SHARE = 0.2
 _LEAST_LOSS = 0.03
+_BRIGHT_SHARE = 0.4
+_EDGE_MM = 6.0
+"""The fuzzy edge of a lesion is no wider."""
 _MEASURED_SHARE = 0.2
 _OUTLINE_ERROR_MM = 0.8
 _BLUR_MM = 0.8
@@ -133,7 +136,7 @@ def without_mimics(
     kept : bool, shape (S, R, C)
     check : Check that counts what each rule removed, mL
     """
-    labels = connect(mask)
+    labels = _apart(connect(mask), signs.contrast, grid)
     kept = mask.copy()
     removed: Counter[str] = Counter()
     things = [
@@ -149,13 +152,30 @@ def without_mimics(
     return kept, _removed_check(removed)
 
 
+def _apart(labels: IntArray, contrast: Float32Array, grid: Grid) -> IntArray:
+    """Give the faint ends of bright pieces labels of their own: marrow that a lesion merely touches."""
+    parted = labels.copy()
+    for value, box in boxes(labels, pad=0):
+        inside = labels[box] == value
+        bright = inside & (contrast[box] > _BRIGHT_SHARE * float(np.percentile(contrast[box][inside], 90)))
+        away = inside & (ndimage.distance_transform_edt(~bright, sampling=grid.spacing_mm) > _EDGE_MM)
+        ends = connect(away)
+        parted[box][away] = ends[away] + parted.max()
+    return parted
+
+
 def _is_satellite(thing: Candidate, lesions: Sequence[Candidate], settings: EdemaSettings) -> bool:
     """Tell whether a brighter lesion in the same bone is much larger, or loses much less T1 for its water."""
     return any(
-        other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
-        and (
-            (other.bone == thing.bone and other.volume_ml > settings.satellite_volumes * thing.volume_ml)
-            or (other.volume_ml > settings.pattern_ml and thing.slope < settings.satellite_slope * other.slope)
+        (
+            other.bone == thing.bone
+            and other.volume_ml > settings.satellite_volumes * thing.volume_ml
+            and other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
+        )
+        or (
+            other.volume_ml > settings.pattern_ml
+            and other.mean_contrast > settings.pattern_contrast * thing.mean_contrast
+            and other.slope * settings.pattern_slope > thing.slope
         )
         for other in lesions
     )

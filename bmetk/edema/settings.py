@@ -32,8 +32,8 @@ class EdemaSettings:
     cyst_water : free fluid is brighter than this multiple of edema's water
     satellite_volumes, satellite_contrast : a thing with a lesion this much larger and brighter in the same
         bone is not counted
-    satellite_slope, pattern_ml : nor one whose contrast for each share of T1 lost is below this share of that
-        of a brighter lesion, which must be at least this large
+    pattern_slope, pattern_contrast, pattern_ml : nor one whose contrast for each share of T1 lost is below this
+        share of that of a lesion so much brighter and at least so large
     bleed_mm : distance over which bright fluid beside a bone shines into it
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
     outline_water : share of free water's signal at which a voxel is edema whatever its neighbours are
@@ -56,7 +56,7 @@ class EdemaSettings:
     minimal_contrast: float = 0.35
     minimal_water: float = 0.2
     cyst_water: float = 1.5
-    red_water: float = 0.4
+    red_water: float = 0.45
     red_slope: float = 0.9
     edema_slope: float = 2.0
     fat_water: float = 0.3
@@ -65,7 +65,8 @@ class EdemaSettings:
     red_window_mm: float = 2.5
     satellite_volumes: float = 8.0
     satellite_contrast: float = 1.8
-    satellite_slope: float = 0.75
+    pattern_slope: float = 0.75
+    pattern_contrast: float = 1.3
     pattern_ml: float = 1.0
     bleed_mm: float = 2.5
     outline_share: float = 0.5

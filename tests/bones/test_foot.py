@@ -87,10 +87,9 @@ def forefoot(request):
 def test_each_ray_of_a_simulated_foot_is_told_from_its_neighbours(forefoot):
     found = find_bones(forefoot.t1.image, joint=Joint.FOOT, side=forefoot.spec.side)
     truth = forefoot.truth.regions.labels
-    _, regions = found.place(truth.grid)
+    _, regions = found.place(truth.grid, forefoot.truth.motion)
     for value in np.unique(truth.array)[1:]:
         name = REGION_LABELS[int(value)].name
         here, there = truth.array == value, regions.labels.array == value
-        if here.sum() * truth.grid.voxel_ml < 0.5:
-            continue
-        assert 2 * (here & there).sum() / (here.sum() + there.sum()) > 0.5, name
+        least = 0.3 if name == "distal_phalanges" else 0.7
+        assert 2 * (here & there).sum() / (here.sum() + there.sum()) > least, name
