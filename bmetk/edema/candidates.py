@@ -20,7 +20,7 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 _CYST_SHARE = 0.4
 _CERTAIN_SHARE = 0.2
 _LEAST_LOSS = 0.03
-_BRIGHT_SHARE = 0.4
+_BRIGHT_SHARE = 0.5
 _EDGE_MM = 6.0
 """The fuzzy edge of a lesion is no wider."""
 _MEASURED_SHARE = 0.2
@@ -91,7 +91,12 @@ class Candidate:
     @property
     def slope(self) -> float:
         """Contrast for each share of T1 lost: lower in red marrow than in edema, however either is mixed."""
-        return self.mean_contrast / max(float(self.signs.lost[self.inside].mean()), _LEAST_LOSS)
+        return self.mean_contrast / max(self.mean_loss, _LEAST_LOSS)
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean share of normal marrow's T1 signal that is gone."""
+        return float(self.signs.lost[self.inside].mean())
 
     @property
     def bone(self) -> int:
@@ -136,7 +141,7 @@ def without_mimics(
     kept : bool, shape (S, R, C)
     check : Check that counts what each rule removed, mL
     """
-    labels = _apart(connect(mask), signs.contrast, grid)
+    labels = _apart(_connect_by_bone(mask, signs.bones), signs.contrast, grid)
     kept = mask.copy()
     removed: Counter[str] = Counter()
     things = [
@@ -152,6 +157,15 @@ def without_mimics(
     return kept, _removed_check(removed)
 
 
+def _connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
+    """Label the connected pieces of each bone: one that reaches the next bone is two things to judge."""
+    labels = np.zeros(mask.shape, np.int32)
+    for value in np.unique(bones[mask]):
+        own = connect(mask & (bones == value))
+        labels += np.where(own > 0, own + labels.max(), 0)
+    return labels
+
+
 def _apart(labels: IntArray, contrast: Float32Array, grid: Grid) -> IntArray:
     """Give the faint ends of bright pieces labels of their own: marrow that a lesion merely touches."""
     parted = labels.copy()
@@ -165,19 +179,31 @@ def _apart(labels: IntArray, contrast: Float32Array, grid: Grid) -> IntArray:
 
 
 def _is_satellite(thing: Candidate, lesions: Sequence[Candidate], settings: EdemaSettings) -> bool:
-    """Tell whether a brighter lesion in the same bone is much larger, or loses much less T1 for its water."""
+    """Tell whether a brighter lesion makes it likely that a thing is marrow beside it, red as a rule."""
     return any(
-        (
-            other.bone == thing.bone
-            and other.volume_ml > settings.satellite_volumes * thing.volume_ml
-            and other.mean_contrast > settings.satellite_contrast * thing.mean_contrast
-        )
-        or (
-            other.volume_ml > settings.pattern_ml
-            and other.mean_contrast > settings.pattern_contrast * thing.mean_contrast
-            and other.slope * settings.pattern_slope > thing.slope
-        )
-        for other in lesions
+        _is_dwarfed(thing, lesion, settings) or _is_red_beside(thing, lesion, settings) for lesion in lesions
+    )
+
+
+def _is_dwarfed(thing: Candidate, lesion: Candidate, settings: EdemaSettings) -> bool:
+    return (
+        lesion.bone == thing.bone
+        and lesion.volume_ml > settings.satellite_volumes * thing.volume_ml
+        and lesion.mean_contrast > settings.satellite_contrast * thing.mean_contrast
+    )
+
+
+def _is_red_beside(thing: Candidate, lesion: Candidate, settings: EdemaSettings) -> bool:
+    """Tell marrow that gained less fluid signal for its loss of T1 than the lesion did.
+
+    In the lesion's own bone it must also have lost less T1, as red marrow has, since the ends of a lesion
+    may differ from its middle.
+    """
+    return (
+        lesion.volume_ml > settings.pattern_ml
+        and lesion.mean_contrast > settings.pattern_contrast * thing.mean_contrast
+        and settings.pattern_slope * lesion.slope > thing.slope
+        and (lesion.bone != thing.bone or settings.pattern_loss * lesion.mean_loss > thing.mean_loss)
     )
 
 

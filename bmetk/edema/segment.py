@@ -8,11 +8,13 @@ whose signal is linear in the water that replaced fat.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, special
 
+from bmetk.anatomy import Bone
 from bmetk.edema.candidates import Signs, bleeding, placed, with_seeds, without_mimics
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.normalize import Level, NormalisedMarrow, normalise, usual_level
@@ -30,6 +32,9 @@ from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
 from bmetk.image import Mask, ScalarImage
 
+_FATTY_BONES = frozenset(bone.value for bone in Bone) - {"femur", "tibia", "fibula", "pelvis"}
+_FATTY_DOUBT = 0.7
+"""Slope in these bones below which partial volume explains a voxel, against that of red marrow elsewhere."""
 _DARKEST_T1 = 0.3
 _NORMAL_T1 = 1.1
 _BRIGHTEST_T1 = 1.25
@@ -120,7 +125,7 @@ def segment_edema(
         volume = replace(volume, measured=measured.array[box])
     normal = normalise(volume, chosen)
     ratio_of_water = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
-    parts = _segment(normal, ratio_of_water, chosen)
+    parts = _segment(normal, ratio_of_water, chosen, _always_fatty(bones))
     shape = fluid.grid.shape
     edema, low, high = (Mask(placed(part, box, shape).astype(bool), fluid.grid) for part in parts.masks)
     probability, ratio = (
@@ -169,7 +174,14 @@ def _cropped(
     return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, inside)
 
 
-def _segment(normal: NormalisedMarrow, water_ratio: float, settings: EdemaSettings) -> _Parts:
+def _always_fatty(bones: Segmentation) -> tuple[int, ...]:
+    """List the bones that hold no red marrow in an adult (Vogler and Murphy, Radiology 168:679, 1988)."""
+    return tuple(value for value, label in bones.meaning.items() if label.name in _FATTY_BONES)
+
+
+def _segment(
+    normal: NormalisedMarrow, water_ratio: float, settings: EdemaSettings, fatty: Sequence[int] = ()
+) -> _Parts:
     volume = normal.volume
     evidence = _gather(volume, settings)
     level = np.inf if normal.muscle is None else max(normal.muscle * water_ratio - 1, 0.0)
@@ -178,7 +190,7 @@ def _segment(normal: NormalisedMarrow, water_ratio: float, settings: EdemaSettin
     least = settings.minimal_contrast
     if np.isfinite(level):
         least = max(least, settings.minimal_water * level)
-    detection = _detect(volume, evidence, water, least, settings)
+    detection = _detect(volume, evidence, water, least, settings, fatty)
     highest = max(settings.outline_water * level, least) / settings.outline_share
     height, scatter = _height(volume, evidence, detection.seeds, highest, settings)
     allowed = detection.room
@@ -236,13 +248,18 @@ class _Detection:
 
 
 def _detect(
-    volume: MarrowVolume, evidence: _Evidence, water: float, least: float, settings: EdemaSettings
+    volume: MarrowVolume,
+    evidence: _Evidence,
+    water: float,
+    least: float,
+    settings: EdemaSettings,
+    fatty: Sequence[int],
 ) -> _Detection:
     """Find the lesions above the noise, without mimics."""
     contrast = evidence.fluid - evidence.base
     bleed = bleeding(volume, evidence.base, settings.bleed_mm)
     marrow = (volume.bones > 0) & (volume.depth_mm >= evidence.edge_mm)
-    mimics = _unlike_edema(volume, evidence, water, settings)
+    mimics = _unlike_edema(volume, evidence, water, settings, fatty)
     growth = marrow & (evidence.z >= settings.grow_z) & (contrast > 0.5 * bleed)
     growth &= ~mimics
     seeds = growth & (evidence.z >= settings.seed_z) & (volume.depth_mm >= evidence.rim_mm)
@@ -279,7 +296,7 @@ def _unsuppressed(
 
 
 def _unlike_edema(
-    volume: MarrowVolume, evidence: _Evidence, water: float, settings: EdemaSettings
+    volume: MarrowVolume, evidence: _Evidence, water: float, settings: EdemaSettings, fatty: Sequence[int]
 ) -> BoolArray:
     """Tell red marrow and fat that was not suppressed by the fluid signal gained for each loss of T1.
 
@@ -296,13 +313,14 @@ def _unlike_edema(
     contrast, t1 = evidence.fluid - evidence.base, evidence.t1
     share = smooth_inside(contrast, inner, settings.red_window_mm, volume.grid) / np.float32(water)
     loss = smooth_inside(np.maximum(1 - t1, 0), inner, settings.red_window_mm, volume.grid)
-    red = inner & (share < settings.red_water) & (share < settings.red_slope * loss)
+    doubt = np.where(np.isin(volume.bones, fatty), np.float32(_FATTY_DOUBT), np.float32(1))
+    red = inner & (share < settings.red_water) & (share < doubt * settings.red_slope * loss)
     fat = inner & (share < settings.fat_water) & (share > settings.fat_slope * loss)
     sure = share[red & (evidence.z >= settings.grow_z) & (share > _LEAST_RED)]
     if sure.size < settings.red_share * np.count_nonzero(inner):
         return _to_the_rim(red | fat, inner, volume, settings.red_window_mm)
     level = _ABOVE_RED * float(np.percentile(sure, 90))
-    red |= inner & (share < level) & (share < settings.edema_slope * loss)
+    red |= inner & (doubt == 1) & (share < level) & (share < settings.edema_slope * loss)
     return _to_the_rim(red | fat, inner, volume, settings.red_window_mm)
 
 

@@ -22,8 +22,9 @@ MEANING = {
     1: Label("femur", Side.RIGHT, "femur"),
     2: Label("tibia", Side.RIGHT, "tibia"),
 }
-# T1 and fluid signal: fatty marrow, muscle, cortex, joint fluid, edema water, red marrow, fat. Red marrow is 1.07
-# times as bright as muscle by the inversion-recovery equation (T1 550 and T2 50 ms; TE 45, TI 160 ms); here 1.13.
+# T1 and fluid signal: fatty marrow, muscle, cortex, joint fluid, edema water, red marrow, fat. Red marrow is
+# 1.07 times as bright as muscle by the inversion-recovery equation (T1 550, T2 50; TE 45, TI 160 ms), here
+# 1.13.
 _SIGNALS = {
     "marrow": (700, 60),
     "muscle": (230, 150),

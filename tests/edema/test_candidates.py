@@ -54,7 +54,7 @@ def test_faint_spot_beside_a_large_bright_lesion_of_its_bone_is_dropped(faint, s
 
 
 @pytest.mark.parametrize(
-    ("slope", "same_bone", "stays"), [(0.6, False, False), (0.6, True, False), (1.0, False, True)]
+    ("slope", "same_bone", "stays"), [(0.6, False, False), (0.6, True, True), (1.0, False, True)]
 )
 def test_a_spot_that_lost_more_t1_for_its_brightness_than_the_lesion_is_red_marrow(slope, same_bone, stays):
     large, small, _ = kept(signs(3.0, 2.0, slope=slope, same_bone=same_bone))
