@@ -20,6 +20,8 @@ _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 _CYST_SHARE = 0.4
 _CERTAIN_SHARE = 0.2
 _LEAST_LOSS = 0.03
+_SURE_LOSS = 0.15
+_LIKE_CONTRAST = 0.7
 _BRIGHT_SHARE = 0.5
 _EDGE_MM = 6.0
 """The fuzzy edge of a lesion is no wider."""
@@ -179,9 +181,22 @@ def _apart(labels: IntArray, contrast: Float32Array, grid: Grid) -> IntArray:
 
 
 def _is_satellite(thing: Candidate, lesions: Sequence[Candidate], settings: EdemaSettings) -> bool:
-    """Tell whether a brighter lesion makes it likely that a thing is marrow beside it, red as a rule."""
+    """Tell whether a lesion makes it likely that a thing is other marrow: red as a rule, or unsuppressed."""
     return any(
-        _is_dwarfed(thing, lesion, settings) or _is_red_beside(thing, lesion, settings) for lesion in lesions
+        _is_dwarfed(thing, lesion, settings)
+        or _is_red_beside(thing, lesion, settings)
+        or _is_fat_beside(thing, lesion, settings)
+        for lesion in lesions
+    )
+
+
+def _is_fat_beside(thing: Candidate, lesion: Candidate, settings: EdemaSettings) -> bool:
+    """Tell marrow that lost next to no T1 for a fluid signal that costs the lesion much."""
+    return (
+        lesion.volume_ml > settings.pattern_ml
+        and lesion.mean_loss > _SURE_LOSS
+        and lesion.mean_contrast > _LIKE_CONTRAST * thing.mean_contrast
+        and thing.slope > settings.pattern_fat * lesion.slope
     )
 
 

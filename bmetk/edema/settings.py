@@ -33,8 +33,9 @@ class EdemaSettings:
     satellite_volumes, satellite_contrast : a thing with a lesion this much larger and brighter in the same
         bone is not counted
     pattern_slope, pattern_loss, pattern_contrast, pattern_ml : nor red marrow beside a lesion at least so
-        large and so much brighter: its contrast for each share of T1 lost is below this share of the lesion's, and
-        within the lesion's bone so is its loss of T1
+        large and so much brighter: its contrast for each share of T1 lost is below this share of the
+        lesion's, and within the lesion's bone so is its loss of T1
+    pattern_fat : nor one whose contrast for each share of T1 lost exceeds a lesion's by this factor
     bleed_mm : distance over which bright fluid beside a bone shines into it
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
     outline_water : share of free water's signal at which a voxel is edema whatever its neighbours are
@@ -70,6 +71,7 @@ class EdemaSettings:
     pattern_loss: float = 0.8
     pattern_contrast: float = 1.3
     pattern_ml: float = 1.0
+    pattern_fat: float = 3.0
     bleed_mm: float = 2.5
     outline_share: float = 0.5
     outline_water: float = 0.4

@@ -62,6 +62,13 @@ def test_a_spot_that_lost_more_t1_for_its_brightness_than_the_lesion_is_red_marr
     assert small is stays
 
 
+@pytest.mark.parametrize(("slope", "stays"), [(4.0, False), (1.5, True)])
+def test_what_lost_next_to_no_t1_beside_a_lesion_that_did_is_unsuppressed_fat(slope, stays):
+    large, small, _ = kept(signs(3.0, 2.9, slope=slope, same_bone=False))
+    assert large
+    assert small is stays
+
+
 def test_what_lies_outside_the_regions_is_not_counted_but_told():
     large, small, message = kept(signs(3.0, 2.5, measured=False))
     assert large
