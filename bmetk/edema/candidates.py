@@ -44,6 +44,7 @@ class Signs:
     unsuppressed : positive where the T1 signal lost is too little for the fluid signal gained
     lost : share of normal marrow's T1 signal that is gone; 0 without T1
     measured : inside a region that is measured
+    fatty : in a bone that holds no red marrow
     bones : label of the bone
     """
 
@@ -55,6 +56,7 @@ class Signs:
     unsuppressed: Float32Array
     lost: Float32Array
     measured: BoolArray
+    fatty: BoolArray
     bones: npt.NDArray[np.uint8]
 
     def within(self, box: Box) -> Signs:
@@ -68,6 +70,7 @@ class Signs:
             self.unsuppressed[box],
             self.lost[box],
             self.measured[box],
+            self.fatty[box],
             self.bones[box],
         )
 
@@ -215,7 +218,8 @@ def _is_red_beside(thing: Candidate, lesion: Candidate, settings: EdemaSettings)
     may differ from its middle.
     """
     return (
-        lesion.volume_ml > settings.pattern_ml
+        not thing.signs.fatty[thing.inside].any()
+        and lesion.volume_ml > settings.pattern_ml
         and lesion.mean_contrast > settings.pattern_contrast * thing.mean_contrast
         and settings.pattern_slope * lesion.slope > thing.slope
         and (lesion.bone != thing.bone or settings.pattern_loss * lesion.mean_loss > thing.mean_loss)

@@ -277,6 +277,7 @@ def _detect(
         _unsuppressed(evidence, contrast, water, settings),
         np.zeros_like(contrast) if evidence.t1 is None else np.maximum(1 - evidence.t1, 0),
         volume.measured,
+        np.isin(volume.bones, fatty),
         volume.bones,
     )
     kept, check = without_mimics(found, signs, least, volume.grid, settings)

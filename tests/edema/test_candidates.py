@@ -12,7 +12,7 @@ GRID = Grid.from_axes(SHAPE, (3.0, 1.0, 1.0), np.eye(3)[:, ::-1], np.zeros(3))
 LARGE, SMALL = np.s_[1:5, 5:30, 5:30], np.s_[2:4, 45:52, 45:52]
 
 
-def signs(bright, faint, *, unsuppressed=-1.0, same_bone=True, slope=1.0, measured=True):
+def signs(bright, faint, *, unsuppressed=-1.0, same_bone=True, slope=1.0, measured=True, fatty=False):
     """Lay out a large and a small thing; ``slope`` is that of the small one against the large one's."""
     contrast = np.zeros(SHAPE, np.float32)
     contrast[LARGE], contrast[SMALL] = bright, faint
@@ -34,6 +34,7 @@ def signs(bright, faint, *, unsuppressed=-1.0, same_bone=True, slope=1.0, measur
         unsuppressed=excess,
         lost=lost,
         measured=inside,
+        fatty=np.full(SHAPE, fatty),
         bones=bones,
     )
 
@@ -60,6 +61,11 @@ def test_a_spot_that_lost_more_t1_for_its_brightness_than_the_lesion_is_red_marr
     large, small, _ = kept(signs(3.0, 2.0, slope=slope, same_bone=same_bone))
     assert large
     assert small is stays
+
+
+def test_in_a_bone_without_red_marrow_a_lesion_says_nothing_of_its_neighbours():
+    _, small, _ = kept(signs(3.0, 2.0, slope=0.6, same_bone=False, fatty=True))
+    assert small
 
 
 @pytest.mark.parametrize(("slope", "stays"), [(4.0, False), (1.5, True)])
