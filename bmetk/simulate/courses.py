@@ -118,6 +118,10 @@ def _subject(rng: np.random.Generator, patient: Facts, start_year: int) -> Subje
 def _exam(rng: np.random.Generator, facts: Facts, subject: SubjectSpec, day: date, coarse: float) -> ExamSpec:
     joint, side = Joint(facts["joint"]), Side(facts["side"])
     plane = _PLANES[joint][int(rng.integers(len(_PLANES[joint])))]
+    if joint is Joint.ANKLE and any(
+        "cuneiform" in name for edema in facts["edema"] for name in edema["regions"]
+    ):
+        plane = Plane.SAGITTAL  # coronal slices about an ankle end behind the cuneiforms
     protocol = draw_protocol(rng, joint, side, CLINICAL, plane)
     return ExamSpec(
         joint=joint,
