@@ -123,6 +123,9 @@ def analyze(
         Path | None,
         typer.Option("--bones", metavar="F", help="Your own bone mask or label map; no bone is searched."),
     ] = None,
+    named_bones: Annotated[
+        bool, typer.Option("--named-bones", help="Labels of --bones are numbered as in bones.nii.gz.")
+    ] = False,
     joint: JointName = None,
     side: SideName = None,
     day: Annotated[
@@ -138,7 +141,9 @@ def analyze(
     from bmetk.pipeline import analyze as analyze_exam
     from bmetk.study import exam_from_files, exams_of_study, write_exams
 
-    options = _options(joint, side, keep_identity, allow_gaps, any_joint=bones is not None)
+    options = _options(
+        joint, side, keep_identity, allow_gaps, any_joint=bones is not None, named_bones=named_bones
+    )
     settings = _settings(config)
     if (source is None) == (t1 is None and stir is None):
         raise typer.BadParameter("name either INPUT, or --t1 and --stir")
@@ -363,7 +368,13 @@ def view(
 
 
 def _options(
-    joint: str | None, side: str | None, keep_identity: bool, allow_gaps: bool, *, any_joint: bool = False
+    joint: str | None,
+    side: str | None,
+    keep_identity: bool,
+    allow_gaps: bool,
+    *,
+    any_joint: bool = False,
+    named_bones: bool = False,
 ) -> ReadOptions:
     from bmetk.study import ReadOptions, known_joint, known_side
 
@@ -373,6 +384,7 @@ def _options(
             side=None if side is None else known_side(side),
             keep_identity=keep_identity,
             allow_gaps=allow_gaps,
+            named_bones=named_bones,
         )
 
 

@@ -216,7 +216,8 @@ class Finding:
 class ExamResult:
     """Everything that was found in one exam, on the grid of the fluid-sensitive series.
 
-    ``edema``, ``probability`` and ``ratio`` are None where bones alone were asked for.
+    ``edema``, ``probability`` and ``ratio`` are None where bones alone were asked for; ``marrow``, the part
+    of the bones that is not cortical, is None where nothing tells it.
     ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series.
     """
 
@@ -234,6 +235,7 @@ class ExamResult:
     seconds: Mapping[str, float]
     version: str
     alignment: RigidTransform | None = None
+    marrow: Mask | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Tabulate the regions, one row each, the columns of ``measurements.csv``; volumes are mL."""

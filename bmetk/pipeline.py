@@ -11,7 +11,7 @@ import numpy as np
 
 from bmetk import __version__
 from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
-from bmetk.bones import FoundBones, find_bones
+from bmetk.bones import PlacedBones, divide_given, names_bones, provide_bones
 from bmetk.config import Settings, settings_document
 from bmetk.edema import EdemaMap, find_lesions, measure_regions, observe_findings, segment_edema
 from bmetk.errors import GridMismatchError, MissingSeriesError
@@ -63,6 +63,7 @@ class _Anatomy:
     side: Side | None
     extent_ml: dict[Label, float]
     checks: tuple[Check, ...]
+    marrow: Mask | None = None
 
 
 def analyze(
@@ -138,7 +139,7 @@ def find_exam_bones(
         raise MissingSeriesError("no series to find bones in; export a T1-weighted series")
     clock = _Clock(on_progress or _silent)
     with clock.stage("bones"):
-        found = find_bones(series.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones)
+        found = provide_bones(series.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones)
         anatomy = _placed(found, series.image.grid, None)
     inside = Mask(np.ones(series.image.grid.shape, dtype=bool), series.image.grid)
     measurements = measure_regions(
@@ -158,6 +159,7 @@ def find_exam_bones(
         settings=settings_document(settings),
         seconds=clock.seconds,
         version=__version__,
+        marrow=anatomy.marrow,
     )
 
 
@@ -195,7 +197,7 @@ def _find_anatomy(
 ) -> _Anatomy:
     if exam.bones is not None:
         return _given(exam, exam.bones, t1, fluid, alignment.transform)
-    found = find_bones(
+    found = provide_bones(
         t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
     )
     return _placed(found, fluid.image.grid, alignment.transform)
@@ -214,12 +216,15 @@ def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform
             "resample it onto one of them"
         )
     placed = Segmentation(labels, bones.meaning)
+    if names_bones(placed):
+        return _placed(divide_given(placed, _known(exam.joint), exam.side), grid, None)
     return _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
 
 
-def _placed(found: FoundBones, grid: Grid, transform: RigidTransform | None) -> _Anatomy:
+def _placed(found: PlacedBones, grid: Grid, transform: RigidTransform | None) -> _Anatomy:
     bones, regions = found.place(grid, transform)
-    return _Anatomy(bones, regions, found.joint, found.side, dict(found.extent_ml), found.checks)
+    marrow = found.place_marrow(bones, transform)
+    return _Anatomy(bones, regions, found.joint, found.side, dict(found.extent_ml), found.checks, marrow)
 
 
 def _expected(anatomy: _Anatomy) -> tuple[Label, ...]:
@@ -238,7 +243,7 @@ def _measure(
 ) -> ExamResult:
     fluid = exam.fluid
     assert fluid is not None
-    own_bones = exam.bones is not None
+    own_bones = exam.bones is not None and not names_bones(exam.bones)
     expected = tuple(anatomy.regions.present().values()) if own_bones else _expected(anatomy)
     return ExamResult(
         exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
@@ -256,6 +261,7 @@ def _measure(
         settings={},
         seconds={},
         version=__version__,
+        marrow=anatomy.marrow,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-from bmetk.anatomy import Joint, Label, Side
+from bmetk.anatomy import BONE_LABELS, Joint, Label, Side
 from bmetk.config import Settings
 from bmetk.dicom import IMAGE_SUFFIXES, load_exams, load_image, load_labels, scan
 from bmetk.errors import BmetkError, InputError, MissingSeriesError, SeriesMismatchError, UnknownNameError
@@ -46,6 +46,8 @@ class ReadOptions:
     side: Side | None = None
     keep_identity: bool = False
     allow_gaps: bool = False
+    named_bones: bool = False
+    """Whether the labels of the user's own bones are bmetk's numbers, as in ``bones.nii.gz``."""
 
 
 def load_exam(
@@ -54,6 +56,7 @@ def load_exam(
     t1: str | Path | None = None,
     stir: str | Path | None = None,
     bones: str | Path | None = None,
+    named_bones: bool = False,
     joint: Joint | str | None = None,
     side: Side | str | None = None,
     day: date | None = None,
@@ -65,6 +68,8 @@ def load_exam(
     path : DICOM study, as a folder, a file or an archive
     t1, stir : NIfTI, NRRD, MHA, or a DICOM folder each, instead of ``path``
     bones : the user's own mask or label map
+    named_bones : whether its labels are bmetk's numbers, as in a corrected ``bones.nii.gz``; then it is
+        divided into regions as found bones are
     joint, side : take the place of what the tags say
     day : date of the exam, for image files without one
 
@@ -74,7 +79,9 @@ def load_exam(
         If there is no exam, more than one, or a file that cannot be used.
     """
     options = ReadOptions(
-        joint=None if joint is None else known_joint(joint), side=None if side is None else known_side(side)
+        joint=None if joint is None else known_joint(joint),
+        side=None if side is None else known_side(side),
+        named_bones=named_bones,
     )
     own = None if bones is None else Path(bones)
     if path is None:
@@ -154,7 +161,7 @@ def exams_of_study(
         return exams
     if len(exams) > 1:
         raise InputError(f"--bones belongs to one exam, but {source.name} holds {len(exams)}; name one exam")
-    return (replace(exams[0], bones=_own_bones(bones)),)
+    return (replace(exams[0], bones=_own_bones(bones, options)),)
 
 
 def exam_from_files(
@@ -181,7 +188,7 @@ def exam_from_files(
         side=options.side,
         t1=None if loaded[0] is None else _as_contrast(loaded[0], (Contrast.T1,), Contrast.T1),
         fluid=None if loaded[1] is None else _as_contrast(loaded[1], tuple(Contrast), Contrast.STIR),
-        bones=None if bones is None else _own_bones(bones),
+        bones=None if bones is None else _own_bones(bones, options),
         patient=origin.patient,
         date=day or origin.day,
     )
@@ -209,12 +216,21 @@ def _as_contrast(series: Series, kept: Sequence[Contrast], otherwise: Contrast) 
     return series if keeps else replace(series, contrast=otherwise)
 
 
-def _own_bones(path: Path) -> Segmentation:
+def _own_bones(path: Path, options: ReadOptions) -> Segmentation:
     labels = load_labels(path)
-    names = {value: f"label_{value}" for value in labels.values()}
-    if not names:
+    values = labels.values()
+    if not values:
         raise InputError(f"the bone mask {path.name} is empty: draw at least one bone")
-    return Segmentation(labels, {value: Label(name, None, name) for value, name in names.items()})
+    if not options.named_bones:
+        names = {value: f"label_{value}" for value in values}
+        return Segmentation(labels, {value: Label(name, None, name) for value, name in names.items()})
+    unknown = [str(value) for value in values if value not in BONE_LABELS]
+    if unknown:
+        raise InputError(
+            f"label {', '.join(unknown)} of {path.name} is no bone's number; take those of exam.json, "
+            "or leave out --named-bones"
+        )
+    return Segmentation(labels, BONE_LABELS)
 
 
 def write_exams(

@@ -1,6 +1,19 @@
-"""Find bones: packaged shapes, a network that says where they are, and a fit to the picture."""
+"""Find bones: packaged shapes, networks that say where they are, and a fit to the picture."""
 
+from bmetk.bones.given import GivenBones, divide_given, names_bones
 from bmetk.bones.place import FoundBone, FoundBones
 from bmetk.bones.provider import BoneSettings, find_bones
+from bmetk.bones.sources import BoneProvider, PlacedBones, provide_bones
 
-__all__ = ["BoneSettings", "FoundBone", "FoundBones", "find_bones"]
+__all__ = [
+    "BoneProvider",
+    "BoneSettings",
+    "FoundBone",
+    "FoundBones",
+    "GivenBones",
+    "PlacedBones",
+    "divide_given",
+    "find_bones",
+    "names_bones",
+    "provide_bones",
+]

@@ -52,9 +52,12 @@ def share_out(coarse: CoarseBones, fit: Fit) -> CoarseBones:
             for pose, body in zip(fit.poses, bodies, strict=True)
             if coarse.classes.index(body.coarse) == number
         ]
-        away, _ = cKDTree(np.concatenate(inner)).query(points, distance_upper_bound=REACH_MM)
-        named = coarse.probabilities[number][index] / bone[index]
-        cost[row] = away - NAMED_MM * np.log(np.maximum(named, LEAST_SHARE))
+        filled = np.concatenate(inner)
+        low, high = filled.min(0) - REACH_MM, filled.max(0) + REACH_MM
+        near = np.flatnonzero(np.all((points > low) & (points < high), axis=1))
+        away, _ = cKDTree(filled).query(points[near], distance_upper_bound=REACH_MM)
+        named = coarse.probabilities[number][index][near] / bone[index][near]
+        cost[row, near] = away - NAMED_MM * np.log(np.maximum(named, LEAST_SHARE))
     owner = np.asarray(classes)[cost.argmin(axis=0)]
     reached = np.isfinite(cost.min(axis=0))
     shared = np.zeros_like(coarse.probabilities)

@@ -91,6 +91,20 @@ def begin(template: Template, start: Sequence[Pose], shift_mm: Vector, scale: fl
     return Fit(template, tuple(start), group, poses, np.zeros(template.mode_count))
 
 
+def anchored(fit: Fit) -> Fit:
+    """Expect every body where it now lies, so that one that sees nothing stays there."""
+    group = fit.group
+    start = tuple(
+        Pose(
+            group.rotation.T @ pose.rotation,
+            pose.stretch,
+            ((pose.middle - group.middle) @ group.rotation) / group.stretch,
+        )
+        for pose in fit.poses
+    )
+    return replace(fit, start=start)
+
+
 def step(fit: Fit, observed: Sequence[Observations | None], stiffness: Stiffness) -> Fit:
     """Take one Gauss-Newton step towards what was observed; None where a body saw nothing."""
     count = len(fit.poses)

@@ -13,15 +13,20 @@ import numpy as np
 
 from bmetk.bones.assign import share_out
 from bmetk.bones.bodies import Template
+from bmetk.bones.border import Border, Probe, Refined, bend, probe_of
+from bmetk.bones.cortex import bend_to_cortex
 from bmetk.bones.fit import Fit, Stiffness
 from bmetk.bones.foot_frame import FOOT_CLASSES, foot_class, foot_frame
 from bmetk.bones.locate import CoarseBones, coarse_grid, gather_slices
 from bmetk.bones.outline import CoarseEvidence, Outline, depth_in_view, gather, settle, to_outline
-from bmetk.bones.refine import Border, Probe, Refined, bend, bend_to_border, probe_of
-from bmetk.bones.slices import foot_probabilities
+from bmetk.bones.slices import close_up, softmax
 from bmetk.bones.surfaces import Points, Surface, thickness_mm, vertex_normals
 from bmetk.image import ScalarImage
 
+PIXEL_MM = 1.2
+"""In-plane spacing that the foot network was trained about."""
+UNIT_MM = 60.0
+"""Coordinates in a foot are told in this unit."""
 SPACING_MM = 2.0
 MARGIN_MM = 14.0
 """How far around the first fit is looked."""
@@ -55,7 +60,7 @@ def refine_foot(fit: Fit, evidence: CoarseEvidence, image: ScalarImage) -> Refin
         probe = probe_of(body)
         outline = evidence.outlines.get(body.coarse)
         if thickness_mm(fit.surface(number)) > THICK_MM:
-            bent.append(bend_to_border(fit, number, probe, image, SEARCH_MM))
+            bent.append(bend_to_cortex(fit, number, probe, image, SEARCH_MM))
         elif outline is not None:
             bent.append((_bend_to_outline(fit, number, probe, outline, evidence), float("nan")))
         else:
@@ -102,5 +107,7 @@ def _name_bones(fit: Fit, image: ScalarImage, threads: int) -> CoarseBones:
     vertices = np.concatenate([fit.vertices(n) for n in range(len(fit.poses))])
     about = np.stack([vertices.min(0) - MARGIN_MM, vertices.max(0) + MARGIN_MM])
     grid = coarse_grid(image.grid, SPACING_MM, about)
-    fine, slices = foot_probabilities(image, frame, grid.world_coordinates().reshape(-1, 3), threads=threads)
-    return gather_slices(fine, slices, grid, image.grid, FOOT_CLASSES)
+    view = close_up(image, grid.world_coordinates().reshape(-1, 3), PIXEL_MM)
+    told = np.moveaxis((view.points() @ frame[:, :3].T + frame[:, 3]) / UNIT_MM, -1, 0).astype(np.float32)
+    fine = softmax(view.name_pixels("foot.onnx", told, threads=threads))
+    return gather_slices(fine, view.image.grid, grid, image.grid, FOOT_CLASSES)

@@ -15,7 +15,7 @@ from scipy import ndimage
 from bmetk.anatomy import Joint
 from bmetk.bones.slices import slice_probabilities
 from bmetk.errors import UnknownNameError
-from bmetk.image import Grid, ScalarImage, field_of_view, resample_scalar
+from bmetk.image import Box, Grid, ScalarImage, crop_box, crop_grid, field_of_view, resample_scalar
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -111,11 +111,25 @@ def gather_slices(
     covered = field_of_view(view, grid).array
     probabilities = np.zeros((len(classes), *grid.shape), dtype=np.float32)
     for number in range(1, len(classes)):
-        if fine[number].max() > _FAINT:
-            probabilities[number] = resample_scalar(ScalarImage(fine[number], slices), grid).array
+        seen = fine[number] > _FAINT
+        if seen.any():
+            box = crop_box(seen, slices, slices.spacing_mm[0])
+            part = ScalarImage(fine[number][box], crop_grid(slices, box))
+            into = _box_about(part.grid, grid)
+            probabilities[number][into] = resample_scalar(part, crop_grid(grid, into)).array
     probabilities[:, ~covered] = 0
     probabilities[0] = 1 - np.minimum(probabilities[1:].sum(axis=0), 1)
     return CoarseBones(probabilities, grid, classes, covered)
+
+
+def _box_about(part: Grid, grid: Grid) -> Box:
+    """Find the voxels of a grid that can lie in another one."""
+    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in part.shape], indexing="ij"), axis=-1)
+    index = grid.to_index(part.to_world(ends.reshape(-1, 3)))
+    low = np.clip(np.floor(index.min(axis=0)), 0, np.asarray(grid.shape) - 1).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0)) + 1, low + 1, grid.shape).astype(int)
+    s, r, c = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return s, r, c
 
 
 def coarse_grid(

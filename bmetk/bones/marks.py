@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bmetk.anatomy.landmarks import ADULT_CONDYLE_WIDTH_MM, HipLandmarks, KneeLandmarks, Landmarks
 from bmetk.anatomy.names import Joint, Side
-from bmetk.bones.shape_model import LimbLandmarks
+from bmetk.bones.bodies import mean_limb, sided
+from bmetk.bones.fit import Fit
+from bmetk.bones.shape_model import LimbLandmarks, load_limb_model
+from bmetk.bones.surfaces import Surface
 
 
 def joint_landmarks(joint: Joint, marks: LimbLandmarks) -> Landmarks:
@@ -38,3 +43,21 @@ def knee_landmarks(marks: LimbLandmarks) -> KneeLandmarks:
         tibia_top_mm=marks.tibia_proximal,
         scale=width / ADULT_CONDYLE_WIDTH_MM,
     )
+
+
+def fit_landmarks(fit: Fit, surfaces: Sequence[Surface]) -> tuple[Landmarks, ...]:
+    """Take the landmarks of every joint of a fit; a femur out of view still tells of its socket."""
+    if fit.template.joint is Joint.ANKLE:
+        return ()
+    model = load_limb_model()
+    marks: list[Landmarks] = []
+    for side in sided(fit.template.side):
+        limb = model.landmarks(limb_surfaces(fit, surfaces, side), side.value)
+        marks.append(joint_landmarks(fit.template.joint, limb))
+    return tuple(marks)
+
+
+def limb_surfaces(fit: Fit, surfaces: Sequence[Surface], side: Side) -> dict[str, Surface]:
+    """Return the fitted bones of a side, and mean ones for those that the template lacks."""
+    own = zip(fit.template.bodies, surfaces, strict=True)
+    return {**mean_limb(side), **{b.name: s for b, s in own if b.side in (side, Side.BOTH)}}

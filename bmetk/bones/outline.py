@@ -18,6 +18,7 @@ from bmetk.bones.bodies import rest_normals
 from bmetk.bones.fit import Fit, Observations, Stiffness, step
 from bmetk.bones.locate import CoarseBones
 from bmetk.bones.surfaces import Points, voxelize
+from bmetk.image import crop_box
 
 Vector = NDArray[np.float64]
 
@@ -75,11 +76,12 @@ def gather(coarse: CoarseBones, inside: NDArray[np.float32]) -> CoarseEvidence:
 
 
 def _outline(share: NDArray[np.float32], coarse: CoarseBones, inside: NDArray[np.float32]) -> Outline | None:
-    if float(share.max()) < LEVEL or np.count_nonzero(share > LEVEL) < 6:
+    marked = share > LEVEL
+    if np.count_nonzero(marked) < 6:
         return None
-    low = np.maximum([axis.min() - _AROUND for axis in np.nonzero(share > LEVEL)], 0)
-    high = [axis.max() + _AROUND + 1 for axis in np.nonzero(share > LEVEL)]
-    padded = np.pad(share[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], 1)
+    box = crop_box(marked, coarse.grid, _AROUND * coarse.grid.spacing_mm[0])
+    low = [part.start for part in box]
+    padded = np.pad(share[box], 1)
     vertices = _isosurface(padded)
     index = vertices.astype(np.float64) - 1 + low
     gradient = np.stack(

@@ -23,10 +23,20 @@ from bmetk.anatomy.geometry import divide_regions
 from bmetk.anatomy.landmarks import Landmarks
 from bmetk.bones.surfaces import Surface, voxelize
 from bmetk.exam import Check, Segmentation
-from bmetk.image import Grid, LabelMap, RigidTransform, field_of_view
+from bmetk.image import (
+    Grid,
+    LabelMap,
+    Mask,
+    RigidTransform,
+    ScalarImage,
+    field_of_view,
+    resample_scalar,
+)
 
 Values = NDArray[np.uint8]
 
+MARROW_SHARE = 0.5
+"""Share of marrow from which on a voxel counts as marrow."""
 EXTENT_SPACING_MM = 2.0
 BOUNDED = frozenset(Region) - {
     Region.PROXIMAL_FEMORAL_SHAFT,
@@ -95,6 +105,7 @@ class FoundBones:
     extent_ml : volume of each region by the fitted model: the whole one where its definition is
         bounded (`BOUNDED`), the imaged part where not
     view : grid of the T1 series
+    marrow : share of marrow in any bone, 0 to 1, in the world of the T1 series; None where nothing told it
     """
 
     joint: Joint
@@ -105,6 +116,7 @@ class FoundBones:
     checks: tuple[Check, ...]
     extent_ml: Mapping[Label, float]
     view: Grid
+    marrow: ScalarImage | None = None
 
     @property
     def surfaces(self) -> dict[str, Surface]:
@@ -130,6 +142,18 @@ class FoundBones:
             Segmentation(LabelMap(np.where(seen, bones.array, 0).astype(np.uint8), grid), BONE_LABELS),
             Segmentation(LabelMap(np.where(seen, regions.array, 0).astype(np.uint8), grid), REGION_LABELS),
         )
+
+    def place_marrow(self, bones: Segmentation, transform: RigidTransform | None = None) -> Mask | None:
+        """Tell which voxels of placed bones are marrow, not cortical bone; None where nothing told it.
+
+        Parameters
+        ----------
+        bones : from `place`, with the same transform
+        """
+        if self.marrow is None:
+            return None
+        share = resample_scalar(self.marrow, bones.grid, transform)
+        return Mask((bones.labels.array > 0) & (share.array > MARROW_SHARE), bones.grid)
 
 
 def fill(

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from bmetk.anatomy import Bone, Joint, Label, Side
-from bmetk.anatomy.landmarks import Landmarks
-from bmetk.bones.bodies import mean_limb, sided
+from bmetk.bones.border import Refined, unrefined
+from bmetk.bones.closer import refine_closely
 from bmetk.bones.fit import Fit
 from bmetk.bones.foot import look_closer, refine_foot
 from bmetk.bones.locate import CoarseBones, locate_bones
-from bmetk.bones.marks import joint_landmarks
+from bmetk.bones.marks import fit_landmarks
 from bmetk.bones.place import FoundBone, FoundBones, Midplane, bone_labels, measure_extent
 from bmetk.bones.recognize import DECISIVE_LEAD, Recognized, recognize
-from bmetk.bones.refine import Refined, refine, unrefined
+from bmetk.bones.selfcheck import check_geometry
 from bmetk.bones.shape_model import load_limb_model
 from bmetk.bones.surfaces import Surface
 from bmetk.errors import BonesNotFoundError
@@ -32,6 +32,7 @@ class BoneSettings:
 
     Parameters
     ----------
+    provider : who finds the bones, see `bmetk.bones.sources`
     threads : processor threads of the network
     least_confidence : bones below it are left out, 0 to 1
     sure_confidence : bones below it are flagged, 0 to 1
@@ -39,6 +40,7 @@ class BoneSettings:
     refine : whether outlines go on from the coarse bones to the cortical border
     """
 
+    provider: str = "bmetk"
     threads: int = 2
     refine: bool = True
     least_confidence: float = 0.4
@@ -70,7 +72,7 @@ def find_bones(
     del fluid
     coarse = locate_bones(t1, joint=joint, threads=settings.threads)
     recognized = recognize(coarse, joint, side)
-    refined, coarse = _follow_border(recognized, t1, settings)
+    refined, coarse, marrow = _follow_border(recognized, t1, settings)
     fit, surfaces = refined.fit, refined.surfaces
     structures = _structures(refined, coarse, settings)
     kept = tuple(f for f in structures if f.confidence >= settings.least_confidence)
@@ -82,30 +84,33 @@ def find_bones(
     kind = _name_joint(fit, t1.grid, joint)
     named = _name_side(fit, kept, t1.grid, side)
     checks = _compare_names(kind, named, recognized, joint, side)
-    landmarks = _landmarks(fit, surfaces)
+    landmarks = fit_landmarks(fit, surfaces)
     return FoundBones(
         joint=kind,
         side=named,
         structures=kept,
         landmarks=landmarks,
         confidence=_confidences(kept),
-        checks=(*checks, *_bone_checks(structures, settings)),
+        checks=(*checks, *_bone_checks(structures, settings), *check_geometry(fit, surfaces, t1.grid)),
         extent_ml=measure_extent(kept, landmarks, kind, t1.grid),
         view=t1.grid,
+        marrow=marrow,
     )
 
 
 def _follow_border(
     recognized: Recognized, t1: ScalarImage, settings: BoneSettings
-) -> tuple[Refined, CoarseBones]:
+) -> tuple[Refined, CoarseBones, ScalarImage | None]:
     """Go on from the recognised template to the picture's own borders; a foot is looked at closer."""
     fit, evidence = recognized.fit, recognized.evidence
     if fit.template.joint is Joint.ANKLE:
         fit, evidence = look_closer(fit, t1, threads=settings.threads)
     if not settings.refine:
-        return unrefined(fit), evidence.coarse
-    is_foot = fit.template.joint is Joint.ANKLE
-    return (refine_foot(fit, evidence, t1) if is_foot else refine(fit, t1)), evidence.coarse
+        return unrefined(fit), evidence.coarse, None
+    if fit.template.joint is Joint.ANKLE:
+        return refine_foot(fit, evidence, t1), evidence.coarse, None
+    refined, seen = refine_closely(fit, t1, threads=settings.threads)
+    return refined, evidence.coarse, seen.marrow
 
 
 def _structures(refined: Refined, coarse: CoarseBones, settings: BoneSettings) -> list[FoundBone]:
@@ -200,23 +205,6 @@ def _compare_names(
         status = CheckStatus.OK if seen is Side.BOTH else CheckStatus.WARN
         message = f"tagged {side.value}, but the anatomy in view is {seen.value}: {seen.value} is reported"
     return [*checks, Check("side", status, lead, message)]
-
-
-def _landmarks(fit: Fit, surfaces: Sequence[Surface]) -> tuple[Landmarks, ...]:
-    """Take the landmarks of every joint of the template; a femur out of view still tells of its socket."""
-    if fit.template.joint is Joint.ANKLE:
-        return ()
-    model = load_limb_model()
-    marks: list[Landmarks] = []
-    for side in sided(fit.template.side):
-        own = {
-            b.name: s
-            for b, s in zip(fit.template.bodies, surfaces, strict=True)
-            if b.side in (side, Side.BOTH)
-        }
-        limb = model.landmarks({**mean_limb(side), **own}, side.value)
-        marks.append(joint_landmarks(fit.template.joint, limb))
-    return tuple(marks)
 
 
 def _confidences(kept: Sequence[FoundBone]) -> dict[Label, float]:

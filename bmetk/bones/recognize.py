@@ -19,6 +19,8 @@ from bmetk.errors import BonesNotFoundError
 
 DECISIVE_LEAD = 0.03
 """By how much one side must fit better (Dice) for the picture to say which it is."""
+SAME_PLACE_MM = 12.0
+"""Two starts of one template that are nearer to each other are one."""
 TRIED = 3
 """Places that are fitted, of each joint."""
 FIRST_REACH_MM = ((35.0, 28.0), (24.0, 20.0), (16.0, 14.0))
@@ -85,7 +87,7 @@ def _recognize_side(coarse: CoarseBones, joint: Joint, side: Side | None) -> Rec
     pooled = pool_classes(coarse, CLASSES_OF_JOINT[joint])
     laid = _shortlist(candidates(pooled, joint, sides))
     inside = depth_in_view(coarse)
-    tried = [_try(coarse, inside, c) for c in laid]
+    tried = [_try(coarse, inside, fit) for fit in _distinct([_start(c) for c in laid])]
     # What the tags say of the side stands; the picture may only raise a doubt.
     told = [
         (a, fit) for a, fit in tried if side in (None, Side.BOTH) or fit.template.side in (side, Side.BOTH)
@@ -108,12 +110,27 @@ def _shortlist(laid: Sequence[Candidate]) -> list[Candidate]:
     return [*first.values(), *rest[: max(TRIED - len(first), 0)]]
 
 
-def _try(coarse: CoarseBones, inside: NDArray[np.float32], candidate: Candidate) -> tuple[float, Fit]:
-    """Settle one candidate as a whole; a hip goes on with both sides, since a pelvis has two."""
+def _start(candidate: Candidate) -> Fit:
+    """Begin with a candidate; a hip goes on with both sides, since a pelvis has two."""
     fit = candidate.fit
-    if fit.template.joint is Joint.HIP:
-        both = load_template(Joint.HIP, Side.BOTH)
-        fit = begin(both, both.starts[0], fit.group.middle, float(fit.group.stretch[0]))
+    if fit.template.joint is not Joint.HIP:
+        return fit
+    both = load_template(Joint.HIP, Side.BOTH)
+    return begin(both, both.starts[0], fit.group.middle, float(fit.group.stretch[0]))
+
+
+def _distinct(fits: Sequence[Fit]) -> list[Fit]:
+    """Leave out those that begin with the same template where an earlier one does."""
+    kept: list[Fit] = []
+    for fit in fits:
+        alike = (k for k in kept if k.template is fit.template)
+        if all(np.linalg.norm(k.group.middle - fit.group.middle) > SAME_PLACE_MM for k in alike):
+            kept.append(fit)
+    return kept
+
+
+def _try(coarse: CoarseBones, inside: NDArray[np.float32], fit: Fit) -> tuple[float, Fit]:
+    """Settle one candidate as a whole."""
     for reach in FIRST_REACH_MM:
         fit = settle(fit, gather(share_out(coarse, fit), inside), [TOGETHER] * len(reach), reach)
     return overlap(fit, share_out(coarse, fit))[0], fit

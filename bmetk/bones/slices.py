@@ -1,15 +1,16 @@
 """Name the bone of every pixel, slice by slice, with a small network.
 
 A 2D U-Net (Ronneberger et al. 2015, doi:10.1007/978-3-319-24574-4_28) sees each slice with its two
-neighbours, always the same way up, and is told the plane. There are two: one for any view of the lower limb,
-told the joint where it is known, and a closer one for feet, told where in a foot each pixel lies. Both were
-trained on simulated bodies alone, scanned with random contrast, pose, field of view and slices by the recipe
-of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789); `benchmarks/training/locate` holds script
-and logs.
+neighbours, always the same way up, and is told the plane. One serves any view of the lower limb and is told
+the joint where it is known; closer ones are told what a first fit knows of each pixel (`foot.py`,
+`closer.py`). All were trained on simulated bodies alone, scanned with random contrast, pose, field of view
+and slices by the recipe of SynthSeg (Billot et al. 2023, doi:10.1016/j.media.2023.102789);
+`benchmarks/training/locate` holds script and logs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -20,24 +21,20 @@ from scipy import ndimage
 
 from bmetk.anatomy import Joint
 from bmetk.errors import GeometryError
-from bmetk.image import Grid, ScalarImage
+from bmetk.image import Grid, ScalarImage, crop_grid
 
 FloatArray = NDArray[np.float32]
 
 PIXEL_MM = 2.2
 """In-plane spacing that the network of any joint was trained about."""
-FOOT_PIXEL_MM = 1.2
-"""That of the foot network."""
 _BLOCK = 16
 """The network halves its grid four times."""
 _BATCH = 8
 _INPUTS = 10
-"""Three slices, the field of view, three planes; then three joints, or three coordinates in a foot."""
+"""Three slices, the field of view, three planes; then the joints, or three things told of each pixel."""
 _FIRST_PLANE = 4
 _FIRST_TOLD = 7
 _JOINT_FLAG = {Joint.HIP: 0, Joint.KNEE: 1, Joint.ANKLE: 2, Joint.FOOT: 2}
-_FOOT_UNIT_MM = 60.0
-"""Coordinates in a foot are told in this unit."""
 _BODY = 0.1
 """Share of the brightest intensity below which a voxel is air."""
 _BLUR = 0.42
@@ -72,25 +69,34 @@ def slice_probabilities(
     told = np.zeros((1, 3, 1, 1), dtype=np.float32)
     if joint in _JOINT_FLAG:
         told[:, _JOINT_FLAG[joint]] = 1
-    return _name_pixels("slices.onnx", thin.array, plane, told, threads), thin.grid
+    logits = _run_all("slices.onnx", thin.array, plane, told, threads)
+    return softmax(logits), thin.grid
 
 
-def foot_probabilities(
-    image: ScalarImage, frame: NDArray[np.float64], points: NDArray[np.float64], *, threads: int = 1
-) -> tuple[FloatArray, Grid]:
-    """Give the probability of each class of `bmetk.bones.foot_frame` at every pixel about a foot.
+@dataclass(frozen=True, slots=True, eq=False)
+class Closeup:
+    """A part of a series, thinned for a closer network: shape (S, R, C), upright."""
+
+    image: ScalarImage
+    plane: int
+
+    def points(self) -> NDArray[np.float64]:
+        """Return where the pixels lie, shape (S, R, C, 3), LPS mm."""
+        return self.image.grid.world_coordinates()
+
+    def name_pixels(self, network: str, told: FloatArray, *, threads: int = 1) -> FloatArray:
+        """Run a network that is told (3, S, R, C) beside the picture: logits (K, S, R, C)."""
+        return _run_all(network, self.image.array, self.plane, np.moveaxis(told, 0, 1), threads)
+
+
+def close_up(image: ScalarImage, points: NDArray[np.float64], pixel_mm: float) -> Closeup:
+    """Cut out the box about points and thin its pixels for a closer network.
 
     Parameters
     ----------
     image : any scale of intensity; marrow should be bright
-    frame : shape (3, 4), LPS to the coordinates of the foot, mm
     points : shape (N, 3), LPS, mm: the box about them is looked at
-    threads : processor threads of the network
-
-    Returns
-    -------
-    probabilities : float32, shape (K, S, R, C), summing to 1 over the classes
-    grid : Grid of shape (S, R, C), about 1.2 mm in plane
+    pixel_mm : in-plane spacing, about
 
     Raises
     ------
@@ -98,11 +104,13 @@ def foot_probabilities(
         If no point is in view.
     """
     upright, plane = stand_upright(image)
-    thin = shrink_in_plane(_crop(upright, points), FOOT_PIXEL_MM)
-    index = np.moveaxis(np.indices(thin.grid.shape), 0, -1)
-    placed = thin.grid.to_world(index) @ frame[:, :3].T + frame[:, 3]
-    told = np.moveaxis(placed / _FOOT_UNIT_MM, -1, 1).astype(np.float32)
-    return _name_pixels("foot.onnx", thin.array, plane, told, threads), thin.grid
+    return Closeup(shrink_in_plane(_crop(upright, points), pixel_mm), plane)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Turn logits (K, ...) into probabilities that sum to 1 over the classes."""
+    raised = np.exp(logits - logits.max(axis=0, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=0, keepdims=True), dtype=np.float32)
 
 
 def _crop(image: ScalarImage, points: NDArray[np.float64]) -> ScalarImage:
@@ -110,13 +118,11 @@ def _crop(image: ScalarImage, points: NDArray[np.float64]) -> ScalarImage:
     index = image.grid.to_index(points)
     index = index[np.all((index > -0.5) & (index < np.asarray(image.grid.shape) - 0.5), axis=1)]
     if not len(index):
-        raise GeometryError("no point of the foot lies in the image: check where it was placed")
+        raise GeometryError("none of the bones found at first lies in the image: check its geometry")
     low = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 1, image.grid.shape)
-    affine = image.grid.affine.copy()
-    affine[:3, 3] = image.grid.to_world(low.astype(float))
-    array = image.array[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
-    return ScalarImage(array, Grid((array.shape[0], array.shape[1], array.shape[2]), affine))
+    s, r, c = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return ScalarImage(image.array[s, r, c], crop_grid(image.grid, (s, r, c)))
 
 
 def stand_upright(image: ScalarImage) -> tuple[ScalarImage, int]:
@@ -177,7 +183,7 @@ def normalize(array: FloatArray) -> FloatArray:
     return np.asarray(np.clip(array / max(top, 1e-6), 0, 2), dtype=np.float32)
 
 
-def _name_pixels(network: str, array: FloatArray, plane: int, told: FloatArray, threads: int) -> FloatArray:
+def _run_all(network: str, array: FloatArray, plane: int, told: FloatArray, threads: int) -> FloatArray:
     """Run a network on (S, R, C), a few slices at a time; ``told`` (S, 3, R, C) may be (1, 3, 1, 1)."""
     scaled = normalize(array)
     last = len(scaled) - 1
@@ -189,7 +195,7 @@ def _name_pixels(network: str, array: FloatArray, plane: int, told: FloatArray, 
 
 
 def _run(network: str, slices: FloatArray, plane: int, told: FloatArray, threads: int) -> FloatArray:
-    """Run a network on (N, 3, R, C), padded evenly and cut back: probabilities (N, K, R, C)."""
+    """Run a network on (N, 3, R, C), padded evenly and cut back: logits (N, K, R, C)."""
     count, _, rows, columns = slices.shape
     missing = [-n % _BLOCK for n in (rows, columns)]
     before = [m // 2 for m in missing]
@@ -200,9 +206,8 @@ def _run(network: str, slices: FloatArray, plane: int, told: FloatArray, threads
     inputs[:, _FIRST_PLANE + plane] = 1
     everywhere = (slice(None), slice(None)) if told.shape[2:] == (1, 1) else window
     inputs[(slice(None), slice(_FIRST_TOLD, _INPUTS), *everywhere)] = told
-    logits = _session(network, threads).run(None, {"slices": inputs})[0][(slice(None), slice(None), *window)]
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+    logits = _session(network, threads).run(None, {"slices": inputs})[0]
+    return np.asarray(logits[(slice(None), slice(None), *window)], dtype=np.float32)
 
 
 @cache

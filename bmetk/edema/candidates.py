@@ -11,9 +11,9 @@ import numpy.typing as npt
 from scipy import ndimage, special
 
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Box, Float32Array, MarrowVolume, boxes
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes
 from bmetk.exam import Check, CheckStatus
-from bmetk.image import Grid
+from bmetk.image import Box, Grid
 
 IntArray = npt.NDArray[np.int32]
 _NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)

@@ -7,9 +7,9 @@ from scipy import ndimage
 
 from bmetk.anatomy import Label, Region, Side
 from bmetk.edema.segment import EdemaMap
-from bmetk.edema.volume import BoolArray, crop_box, crop_grid
+from bmetk.edema.volume import BoolArray
 from bmetk.exam import Finding, Segmentation
-from bmetk.image import ScalarImage
+from bmetk.image import ScalarImage, crop_box, crop_grid
 
 _JOINT_MM = 12.0
 _FLUID_OVER_MARROW = 6.0

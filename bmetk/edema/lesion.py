@@ -8,8 +8,9 @@ import numpy as np
 
 from bmetk.edema.candidates import connect
 from bmetk.edema.segment import EdemaMap
-from bmetk.edema.volume import Box, boxes, crop_grid, depth_below_surface
+from bmetk.edema.volume import boxes, depth_below_surface
 from bmetk.exam import Lesion, Segmentation
+from bmetk.image import Box, crop_grid
 
 _SUBCHONDRAL_MM = 4.0
 

@@ -23,14 +23,12 @@ from bmetk.edema.volume import (
     BoolArray,
     Float32Array,
     MarrowVolume,
-    crop_box,
-    crop_grid,
     depth_below_surface,
     smooth_inside,
 )
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
-from bmetk.image import Mask, ScalarImage
+from bmetk.image import Mask, ScalarImage, crop_box, crop_grid
 
 _FATTY_BONES = frozenset(bone.value for bone in Bone) - {"femur", "tibia", "fibula", "pelvis"}
 _FATTY_DOUBT = 0.7

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from bmetk.image import Grid
+from bmetk.image import Box, Grid
 
-Box = tuple[slice, slice, slice]
 BoolArray = npt.NDArray[np.bool_]
 Float32Array = npt.NDArray[np.float32]
 
@@ -41,25 +40,6 @@ class MarrowVolume:
     def values(self) -> tuple[int, ...]:
         """List the bones present."""
         return tuple(int(v) for v in np.flatnonzero(np.bincount(self.bones.ravel(), minlength=256)) if v)
-
-
-def crop_box(mask: BoolArray, grid: Grid, margin_mm: float) -> Box:
-    """Find the box around a non-empty mask, widened by ``margin_mm``."""
-    slices = []
-    for axis, (size, spacing) in enumerate(zip(grid.shape, grid.spacing_mm, strict=True)):
-        others = tuple(a for a in range(3) if a != axis)
-        used = np.flatnonzero(mask.any(axis=others))
-        margin = int(np.ceil(margin_mm / spacing))
-        slices.append(slice(max(0, int(used[0]) - margin), min(size, int(used[-1]) + margin + 1)))
-    return slices[0], slices[1], slices[2]
-
-
-def crop_grid(grid: Grid, box: Box) -> Grid:
-    """Return the grid of a box."""
-    affine = grid.affine.copy()
-    affine[:3, 3] = grid.to_world([b.start or 0 for b in box])
-    shape = [len(range(*b.indices(n))) for b, n in zip(box, grid.shape, strict=True)]
-    return Grid((shape[0], shape[1], shape[2]), affine)
 
 
 def boxes(labels: npt.NDArray[np.integer], pad: int = 1) -> Iterator[tuple[int, Box]]:

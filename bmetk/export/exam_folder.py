@@ -28,6 +28,7 @@ EXAM_FILE = "exam.json"
 MEASUREMENTS_FILE = "measurements.csv"
 BONES_FILE = "bones.nii.gz"
 REGIONS_FILE = "regions.nii.gz"
+MARROW_FILE = "marrow.nii.gz"
 EDEMA_FILE = "edema.nii.gz"
 PROBABILITY_FILE = "edema_probability.nii.gz"
 RATIO_FILE = "ratio.nii.gz"
@@ -45,7 +46,7 @@ def save_result(
 
     Parameters
     ----------
-    result : ExamResult; of bones alone, only the bones, the regions and ``exam.json`` are written
+    result : ExamResult; of bones alone, only bones, regions, marrow and ``exam.json`` are written
     folder : new, empty, or with an earlier result of an exam where ``overwrite`` is set
     extra_files : further files by name, as ``report.html``
     overwrite : whether an earlier result is replaced
@@ -96,7 +97,12 @@ def write_extra_files(files: Mapping[str, str | bytes], folder: Path) -> list[st
 
 
 def _images(result: ExamResult) -> dict[str, ScalarImage | LabelMap | Mask]:
-    optional = {EDEMA_FILE: result.edema, PROBABILITY_FILE: result.probability, RATIO_FILE: result.ratio}
+    optional = {
+        MARROW_FILE: result.marrow,
+        EDEMA_FILE: result.edema,
+        PROBABILITY_FILE: result.probability,
+        RATIO_FILE: result.ratio,
+    }
     return {
         BONES_FILE: result.bones.labels,
         REGIONS_FILE: result.regions.labels,
@@ -154,10 +160,11 @@ def _result(folder: Path, document: Mapping[str, Any]) -> ExamResult:
     bones = _segmentation(folder, BONES_FILE, document["labels"]["bones"])
     regions = _segmentation(folder, REGIONS_FILE, document["labels"]["regions"])
     written = set(document["files"])
+    marrow = read_nifti(folder / MARROW_FILE, Mask) if MARROW_FILE in written else None
     edema = read_nifti(folder / EDEMA_FILE, Mask) if EDEMA_FILE in written else None
     probability = read_nifti(folder / PROBABILITY_FILE) if PROBABILITY_FILE in written else None
     ratio = read_nifti(folder / RATIO_FILE) if RATIO_FILE in written else None
-    for image in (regions, edema, probability, ratio):
+    for image in (regions, marrow, edema, probability, ratio):
         if image is not None:
             bones.grid.require_match(image.grid, "its images")
     alignment = document["alignment"]
@@ -173,6 +180,7 @@ def _result(folder: Path, document: Mapping[str, Any]) -> ExamResult:
         seconds=document["software"]["seconds"],
         version=document["software"]["version"],
         alignment=_alignment(alignment) if alignment else None,
+        marrow=marrow,
     )
 
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bmetk.validation.run import ExamScore
+from bmetk.validation.run import WORTH_ML, BoneView, ExamScore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
+_WORST = 6
+"""Exams whose worst bone is shown."""
+_AROUND_MM = 15.0
 
 
 def draw_validation(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) -> bytes:
@@ -34,6 +37,48 @@ def draw_validation(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) ->
     stream = BytesIO()
     page.savefig(stream, format="png", dpi=110)
     return stream.getvalue()
+
+
+def draw_worst(exams: Sequence[ExamScore]) -> bytes:
+    """Draw the worst bone of the worst exams, with its true and its found outline, as PNG."""
+    from matplotlib.figure import Figure
+
+    shown = [(exam, view) for exam in exams if (view := exam.worst) is not None]
+    shown = sorted(shown, key=lambda pair: _least_dice(pair[0]))[:_WORST]
+    page = Figure(figsize=(13, 4.8 * max(1, -(-len(shown) // 3))), layout="constrained")
+    page.suptitle("Worst bones: true outline blue, found orange")
+    for number, (exam, view) in enumerate(shown, start=1):
+        axes = page.add_subplot(-(-len(shown) // 3), 3, number)
+        worst = min((b for b in exam.bones if b.true_ml >= WORTH_ML), key=lambda b: b.dice)
+        axes.set_title(
+            f"{exam.name}: {worst.side} {worst.bone.replace('_', ' ')}, {worst.dice:.2f}", fontsize=10
+        )
+        _draw_outlines(axes, view)
+    stream = BytesIO()
+    page.savefig(stream, format="png", dpi=110)
+    return stream.getvalue()
+
+
+def _least_dice(exam: ExamScore) -> float:
+    return min(bone.dice for bone in exam.bones if bone.true_ml >= WORTH_ML)
+
+
+def _draw_outlines(axes: Axes, view: BoneView) -> None:
+    """Show the part of a slice about both outlines, millimetres square."""
+    rows, columns = np.nonzero(view.true | view.found)
+    margin = [round(_AROUND_MM / pixel) for pixel in view.pixel_mm]
+    box = (
+        slice(max(int(rows.min()) - margin[0], 0), int(rows.max()) + margin[0] + 1),
+        slice(max(int(columns.min()) - margin[1], 0), int(columns.max()) + margin[1] + 1),
+    )
+    image = view.image[box]
+    axes.imshow(
+        image, cmap="gray", vmax=float(np.quantile(image, 0.99)), aspect=view.pixel_mm[0] / view.pixel_mm[1]
+    )
+    for mask, colour in ((view.true, _BLUE), (view.found, _ORANGE)):
+        if mask[box].any():
+            axes.contour(mask[box], [0.5], colors=colour, linewidths=1.2)
+    axes.set_axis_off()
 
 
 def _draw_bones(axes: Axes, exams: Sequence[ExamScore]) -> None:

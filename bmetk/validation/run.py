@@ -5,12 +5,18 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from bmetk.bones import provide_bones
 from bmetk.config import Settings
 from bmetk.errors import BmetkError
-from bmetk.exam import CheckStatus, ExamResult
+from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
+from bmetk.image import ScalarImage, resample_scalar
 from bmetk.pipeline import Progress, analyze, track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import ExamSpec, PatientSpec, SimulatedExam
@@ -18,6 +24,9 @@ from bmetk.simulate.truth import measure_truth
 from bmetk.tracking import Event, Timeline
 from bmetk.validation.score import Retrieval, boundary_distance_mm, dice, retrieve
 from bmetk.validation.truth import exam_of, true_result
+
+WORTH_ML = 0.5
+"""Less of a bone, at the edge of the view, says nothing of its outline."""
 
 _Task = TypeVar("_Task")
 _Answer = TypeVar("_Answer")
@@ -33,6 +42,16 @@ class BoneScore:
     dice: float
     boundary_mm: float
     flagged: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoneView:
+    """The slice that shows most of a bone: image and outlines, shape (R, C); pixels (row, column) in mm."""
+
+    image: npt.NDArray[np.float32]
+    true: npt.NDArray[np.bool_]
+    found: npt.NDArray[np.bool_]
+    pixel_mm: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +75,14 @@ class ExamScore:
     side: str
     failure: str = ""
     found_side: str = ""
+    untold: str = ""
+    """Joint and side as the picture alone tells them; empty where it was not asked."""
     true_ml: float = 0.0
     found_ml: float = 0.0
     dice: float = 0.0
     bones: tuple[BoneScore, ...] = ()
+    worst: BoneView | None = None
+    """The bone with the least Dice."""
     regions: tuple[RegionScore, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     peak_mb: float = 0.0
@@ -109,6 +132,7 @@ def score_exam(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         return ExamScore(name, spec.joint, spec.side, failure=str(error))
     assert result.edema is not None
     true = simulated.truth.edema
+    scores = tuple(_bone_scores(simulated.truth.bones, result.bones, result.quality))
     return ExamScore(
         name=name,
         joint=spec.joint,
@@ -117,18 +141,57 @@ def score_exam(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         true_ml=true.volume_ml,
         found_ml=result.edema.volume_ml,
         dice=dice(result.edema.array, true.array),
-        bones=tuple(_bone_scores(simulated, result)),
+        bones=scores,
+        worst=_view(scores, simulated, result.bones),
         regions=tuple(_region_scores(simulated, result)),
         seconds=dict(result.seconds),
-        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_mb=_peak_mb(),
     )
 
 
-def _bone_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[BoneScore]:
-    warned = {check.name for check in result.quality if check.status is not CheckStatus.OK}
-    truth = simulated.truth.bones
+def score_bones(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
+    """Simulate one exam, find its bones in the T1 series alone, and score them."""
+    name, spec, settings = task
+    simulated = simulate_exam(spec)
+    grid, motion = simulated.truth.bones.grid, simulated.truth.motion
+    start = perf_counter()
+    try:
+        found = provide_bones(simulated.t1.image, joint=spec.joint, side=spec.side, settings=settings.bones)
+    except BmetkError as error:
+        return ExamScore(name, spec.joint, spec.side, failure=str(error))
+    bones, _ = found.place(grid, motion)
+    seconds = perf_counter() - start
+    scores = tuple(_bone_scores(simulated.truth.bones, bones, found.checks))
+    return ExamScore(
+        name=name,
+        joint=spec.joint,
+        side=spec.side,
+        found_side=found.side,
+        untold=_recognise(simulated, settings),
+        bones=scores,
+        worst=_view(scores, simulated, bones),
+        seconds={"bones": seconds},
+        peak_mb=_peak_mb(),
+    )
+
+
+def _recognise(simulated: SimulatedExam, settings: Settings) -> str:
+    """Name joint and side of an exam that has no tags."""
+    try:
+        found = provide_bones(simulated.t1.image, settings=replace(settings.bones, refine=False))
+    except BmetkError:
+        return "not recognised"
+    return f"{found.joint.value} {found.side.value}"
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _bone_scores(truth: Segmentation, bones: Segmentation, checks: Sequence[Check]) -> Iterator[BoneScore]:
+    warned = {check.name for check in checks if check.status is not CheckStatus.OK}
     for value, label in truth.present().items():
-        true, found = truth.labels.array == value, result.bones.labels.array == value
+        true, found = truth.labels.array == value, bones.labels.array == value
         yield BoneScore(
             bone=label.name,
             side=label.side or "",
@@ -137,6 +200,23 @@ def _bone_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[BoneS
             boundary_mm=boundary_distance_mm(found, true, truth.grid),
             flagged=f"bone_{label.name}_{label.side}" in warned,
         )
+
+
+def _view(scores: Sequence[BoneScore], simulated: SimulatedExam, bones: Segmentation) -> BoneView | None:
+    """Show the bone with the least Dice, of those that count."""
+    counted = [score for score in scores if score.true_ml >= WORTH_ML]
+    if not counted:
+        return None
+    worst = min(counted, key=lambda score: score.dice)
+    truth = simulated.truth.bones
+    value = next(
+        v for v, label in truth.meaning.items() if (label.name, label.side) == (worst.bone, worst.side)
+    )
+    true, found = truth.labels.array == value, bones.labels.array == value
+    number = int(np.count_nonzero(true, axis=(1, 2)).argmax())
+    image: ScalarImage = resample_scalar(simulated.t1.image, truth.grid, simulated.truth.motion)
+    pixel = (truth.grid.spacing_mm[1], truth.grid.spacing_mm[2])
+    return BoneView(image.array[number].astype(np.float32), true[number], found[number], pixel)
 
 
 def _region_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[RegionScore]:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 import pandas as pd
 
-from bmetk.validation.run import BoneScore, ExamScore, PatientScore, RegionScore
+from bmetk.anatomy import Joint, Side
+from bmetk.validation.run import WORTH_ML, BoneScore, ExamScore, PatientScore, RegionScore
 from bmetk.validation.score import Retrieval
 
 LESION_ML = 1.0
@@ -48,17 +49,27 @@ def bone_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
         for bone in exam.bones:
             by_bone[bone.bone].append(bone)
     for name, scores in by_bone.items():
-        seen = [score for score in scores if score.true_ml >= _WORTH_ML]
+        seen = [score for score in scores if score.true_ml >= WORTH_ML]
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "")
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "", "min")
         yield from figure("bones", f"{name} boundary distance", (s.boundary_mm for s in seen), "mm")
     done = [exam for exam in exams if not exam.failure]
     wrong = sum(exam.found_side != exam.side for exam in done)
     yield Figure("bones", "wrong side", wrong, "exams", len(done))
+    asked = [exam for exam in done if exam.untold]
+    if asked:
+        wrong = sum(not _same_joint(exam) for exam in asked)
+        yield Figure("bones", "wrong joint without tags", wrong, "exams", len(asked))
+        sides = [exam for exam in asked if _same_joint(exam) and Side(exam.side) is not Side.BOTH]
+        wrong = sum(exam.untold.endswith(Side(exam.side).opposite) for exam in sides)
+        yield Figure("bones", "wrong side without tags", wrong, "exams", len(sides))
     yield Figure("bones", "refused", len(exams) - len(done), "exams", len(exams))
 
 
-_WORTH_ML = 0.5  # a sliver of bone at the edge of the view says nothing of its outline
+def _same_joint(exam: ExamScore) -> bool:
+    """Tell whether the picture alone named the joint; where an ankle ends and a foot begins is no matter."""
+    named = exam.untold.split(" ")[0]
+    return named == exam.joint or {named, exam.joint} == {Joint.ANKLE.value, Joint.FOOT.value}
 
 
 def edema_figures(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) -> Iterator[Figure]:
@@ -120,7 +131,18 @@ def time_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
 
 def exams_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
     """Tabulate exams, one row each."""
-    kept = ("name", "joint", "side", "found_side", "true_ml", "found_ml", "dice", "peak_mb", "failure")
+    kept = (
+        "name",
+        "joint",
+        "side",
+        "found_side",
+        "untold",
+        "true_ml",
+        "found_ml",
+        "dice",
+        "peak_mb",
+        "failure",
+    )
     return pd.DataFrame([{key: getattr(exam, key) for key in kept} for exam in exams], columns=list(kept))
 
 

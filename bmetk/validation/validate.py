@@ -15,8 +15,15 @@ from bmetk.errors import SettingsError
 from bmetk.export import whole_folder
 from bmetk.pipeline import Progress
 from bmetk.simulate.population import POPULATIONS, exam_population, population, retest_population
-from bmetk.validation.picture import draw_validation
-from bmetk.validation.run import ExamScore, PatientScore, run_all, score_exam, score_patient
+from bmetk.validation.picture import draw_validation, draw_worst
+from bmetk.validation.run import (
+    ExamScore,
+    PatientScore,
+    run_all,
+    score_bones,
+    score_exam,
+    score_patient,
+)
 from bmetk.validation.table import (
     Figure,
     bone_figures,
@@ -80,9 +87,14 @@ def validate_to(
         scores = _measure(part, count, population_name, jobs, settings, on_progress)
         figures = _figures(part, scores)
         _write_tables(staged, scores)
-        picture = draw_validation(scores.exams, scores.healthy)
-        (staged / "validation.png").write_bytes(picture)
-        (staged / "report.html").write_text(_page(figures, picture, population_name), encoding="utf-8")
+        pictures = {
+            "validation.png": draw_validation(scores.exams, scores.healthy),
+            "worst_bones.png": draw_worst(scores.exams),
+        }
+        for name, picture in pictures.items():
+            (staged / name).write_bytes(picture)
+        page = _page(figures, tuple(pictures.values()), population_name)
+        (staged / "report.html").write_text(page, encoding="utf-8")
         what = {"population": population_name, "part": part, "count": count}
         document = _document(what, figures, scores.patients, settings)
         (staged / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
@@ -98,7 +110,7 @@ def _measure(
     patients: tuple[PatientScore, ...] = ()
     if part != "tracking":
         tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
-        exams = run_all(score_exam, tasks, jobs, "exams", on_progress)
+        exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
     if part in ("all", "edema"):
         well = exam_population(name, (count + 1) // 2, healthy=True)
         tasks = [(f"{name}-healthy-{n:04d}", spec, settings) for n, spec in enumerate(well)]
@@ -146,7 +158,7 @@ def _document(
         **what,
         "figures": [asdict(figure) for figure in figures],
         "patients": [asdict(patient) for patient in patients],
-        "files": ["exams.csv", "bones.csv", "regions.csv", "validation.png", "report.html", VALIDATION_FILE],
+        "files": ["exams.csv", "bones.csv", "regions.csv", *_PICTURES, "report.html", VALIDATION_FILE],
     }
 
 
@@ -162,14 +174,23 @@ table{{border-collapse:collapse}}td,th{{padding:.2rem .8rem;border-bottom:1px so
 td.n{{text-align:right}}img{{max-width:100%}}</style></head><body>
 <h1>bmetk {version}: validation on the {population} population</h1>
 <p>{origin} Research use only: not a medical device.</p>
-<img alt="Dice per bone, edema volume found against true, Bland-Altman plot"
-src="data:image/png;base64,{picture}">
+{pictures}
 <table><thead><tr><th>part</th><th>measure</th><th>value</th><th>unit</th><th>n</th></tr></thead>
 <tbody>{rows}</tbody></table></body></html>
 """
 
 
-def _page(figures: Sequence[Figure], picture: bytes, population_name: str) -> str:
+_PICTURES = {
+    "validation.png": "Dice per bone, edema volume found against true, Bland-Altman plot",
+    "worst_bones.png": "Outlines of the worst bones, true and found",
+}
+
+
+def _page(figures: Sequence[Figure], pictures: Sequence[bytes], population_name: str) -> str:
+    shown = "\n".join(
+        f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(picture).decode("ascii")}">'
+        for alt, picture in zip(_PICTURES.values(), pictures, strict=True)
+    )
     rows = "".join(
         f"<tr><td>{html.escape(line.part)}</td><td>{html.escape(line.measure)}</td>"
         f'<td class="n">{line.rounded}</td><td>{html.escape(line.unit)}</td>'
@@ -180,6 +201,6 @@ def _page(figures: Sequence[Figure], picture: bytes, population_name: str) -> st
         version=__version__,
         population=html.escape(population_name),
         origin=_ORIGINS[population_name],
-        picture=base64.b64encode(picture).decode("ascii"),
+        pictures=shown,
         rows=rows,
     )

@@ -11,13 +11,9 @@ from bmetk.anatomy import REGION_LABELS, Joint, Side
 from bmetk.bones import find_bones
 from bmetk.bones.foot_frame import FOOT_CLASSES, foot_class, foot_frame
 from bmetk.bones.shape_model import load_foot
-from bmetk.bones.slices import FOOT_PIXEL_MM, foot_probabilities
-from bmetk.errors import GeometryError
-from bmetk.image import ScalarImage
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.protocols import coarsen
 from bmetk.simulate.spec import ExamSpec, SubjectSpec
-from tests.conftest import make_grid
 
 
 def middles(side):
@@ -53,26 +49,6 @@ def test_leg_and_toes_have_no_part_in_the_coordinates():
 def test_every_bone_of_the_packaged_foot_has_a_class():
     classes = {foot_class(name) for name in load_foot().bones()}
     assert classes == set(FOOT_CLASSES) - {"background"}
-
-
-def test_probabilities_lie_about_the_points_and_sum_to_one(rng):
-    grid = make_grid("sagittal", (9, 80, 70), (4.0, 0.7, 0.7))
-    frame = np.eye(3, 4)
-    points = grid.to_world([[2.0, 20.0, 10.0], [5.0, 60.0, 50.0], [-3.0, 10.0, 10.0]])
-    probabilities, thin = foot_probabilities(ScalarImage(rng.random(grid.shape), grid), frame, points)
-    assert probabilities.shape == (len(FOOT_CLASSES), *thin.shape)
-    np.testing.assert_allclose(probabilities.sum(axis=0), 1.0, atol=1e-4)
-    assert thin.shape[0] == 4
-    assert thin.spacing_mm[1:] == pytest.approx([FOOT_PIXEL_MM] * 2, rel=0.1)
-    inside = thin.to_index(points[:2])
-    assert np.all((inside > -1) & (inside < thin.shape))
-
-
-def test_a_foot_out_of_view_is_told():
-    grid = make_grid("axial", (4, 40, 40), (4.0, 1.0, 1.0))
-    away = grid.centre_mm + [[500.0, 0.0, 0.0]]
-    with pytest.raises(GeometryError, match="no point of the foot"):
-        foot_probabilities(ScalarImage(np.ones(grid.shape), grid), np.eye(3, 4), away)
 
 
 @pytest.fixture(scope="module", params=[Side.LEFT, Side.RIGHT])

@@ -9,7 +9,15 @@ import pytest
 
 from bmetk.anatomy import Joint
 from bmetk.bones.locate import CLASSES, locate_bones
-from bmetk.bones.slices import PIXEL_MM, shrink_in_plane, slice_probabilities, stand_upright
+from bmetk.bones.slices import (
+    PIXEL_MM,
+    close_up,
+    shrink_in_plane,
+    slice_probabilities,
+    softmax,
+    stand_upright,
+)
+from bmetk.errors import GeometryError
 from bmetk.image import Grid, ScalarImage
 from tests.conftest import make_grid
 
@@ -69,3 +77,29 @@ def test_coarse_bones_say_background_where_nothing_was_acquired() -> None:
     assert (coarse.probabilities[0][~coarse.covered] == 1).all()
     assert np.allclose(coarse.grid.spacing_mm, 4.0)
     assert not coarse.covered.all()
+
+
+def test_a_close_up_lies_about_the_points_in_view_at_the_pixels_asked_for(rng):
+    grid = make_grid("sagittal", (9, 80, 70), (4.0, 0.7, 0.7))
+    points = grid.to_world([[2.0, 20.0, 10.0], [5.0, 60.0, 50.0], [-3.0, 10.0, 10.0]])
+    view = close_up(ScalarImage(rng.random(grid.shape), grid), points, 1.2)
+    assert view.image.grid.shape[0] == 4
+    assert view.image.grid.spacing_mm[1:] == pytest.approx([1.2] * 2, rel=0.1)
+    inside = view.image.grid.to_index(points[:2])
+    assert np.all((inside > -1) & (inside < view.image.grid.shape))
+
+
+def test_a_network_names_every_pixel_of_a_close_up(rng):
+    grid = make_grid("axial", (5, 60, 50), (4.0, 1.0, 1.0))
+    view = close_up(ScalarImage(rng.random(grid.shape), grid), grid.world_coordinates().reshape(-1, 3), 1.3)
+    told = np.zeros((3, *view.image.grid.shape), np.float32)
+    logits = view.name_pixels("closer.onnx", told)
+    assert logits.shape == (5, *view.image.grid.shape)
+    np.testing.assert_allclose(softmax(logits).sum(axis=0), 1.0, atol=1e-4)
+
+
+def test_bones_out_of_view_are_told():
+    grid = make_grid("axial", (4, 40, 40), (4.0, 1.0, 1.0))
+    away = grid.centre_mm + [[500.0, 0.0, 0.0]]
+    with pytest.raises(GeometryError, match="none of the bones"):
+        close_up(ScalarImage(np.ones(grid.shape), grid), away, 1.2)

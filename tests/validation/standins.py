@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bmetk.bones import GivenBones
 from bmetk.exam import Exam, ExamResult
-from bmetk.image import Mask
+from bmetk.image import Mask, ScalarImage
 from bmetk.simulate.spec import ExamSpec, SimulatedExam
 from bmetk.validation.truth import true_result
 from tests.simulate.fake_exams import fake_exam
@@ -35,6 +36,12 @@ class StandIn:
         (simulated,) = (made for made in self.made if made.fluid is exam.fluid)
         truth = true_result(simulated, exam.patient.pseudonym)
         return replace(self.find(truth), seconds={"bones": 2.0, "edema": 1.0})
+
+    def provide_bones(self, t1: ScalarImage, **_told: object) -> GivenBones:
+        (simulated,) = (made for made in self.made if made.t1.image is t1)
+        truth = self.find(true_result(simulated, "x"))
+        spec = simulated.spec
+        return GivenBones(spec.joint, spec.side, truth.bones, truth.regions, truth.quality)
 
 
 def find_nothing(truth: ExamResult) -> ExamResult:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 
 from bmetk.anatomy import Joint, Region, Side
 from bmetk.config import Settings
 from bmetk.errors import BonesNotFoundError
-from bmetk.exam import Check, CheckStatus, ExamResult
+from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
+from bmetk.image import LabelMap
 from bmetk.simulate.spec import LesionSpec, PatientSpec
-from bmetk.validation.run import run_all, score_exam, score_patient
+from bmetk.validation.run import run_all, score_bones, score_exam, score_patient
 from bmetk.validation.score import Retrieval
 from tests.simulate.fake_exams import fake_spec
 from tests.validation.standins import StandIn, find_half, find_nothing
@@ -122,3 +124,30 @@ def test_answers_keep_the_order_of_the_tasks_and_progress_is_told(jobs: int) -> 
     answers = run_all(abs, [-3, 1, -2], jobs, "exams", lambda stage, share: told.append((stage, share)))
     assert answers == (3, 1, 2)
     assert told == [("exams", pytest.approx(n / 3)) for n in (1, 2, 3)]
+
+
+def shifted(truth: ExamResult) -> ExamResult:
+    """Find every bone one row too far down."""
+    labels = truth.bones.labels
+    moved = LabelMap(np.roll(labels.array, 1, axis=1), labels.grid)
+    return replace(truth, bones=Segmentation(moved, truth.bones.meaning))
+
+
+def test_bones_are_scored_alone_and_the_worst_is_shown(stand_in: StandIn) -> None:
+    stand_in.find = shifted
+    score = score_bones(("b", KNEE, Settings()))
+    (bone,) = score.bones
+    assert 0.9 < bone.dice < 1.0
+    assert (score.found_side, score.regions, score.true_ml) == ("right", (), 0.0)
+    assert score.worst is not None
+    assert score.worst.image.shape == score.worst.true.shape == score.worst.found.shape
+    assert np.array_equal(score.worst.found, np.roll(score.worst.true, 1, axis=0))
+    assert set(score.seconds) == {"bones"}
+    assert score.untold == "knee right"
+
+
+def test_bones_that_are_not_found_keep_the_sentence(stand_in: StandIn) -> None:
+    stand_in.find = refuse
+    score = score_bones(("b", KNEE, Settings()))
+    assert score.failure == "no bone was found"
+    assert score.bones == ()

@@ -153,3 +153,18 @@ def test_tables_have_one_row_each_and_their_columns_even_when_empty() -> None:
     for make in (exams_frame, bones_frame, regions_frame):
         assert list(make([]).columns) == list(make([some]).columns)
     assert exams_frame([REFUSED])["failure"].tolist() == ["no bone was found"]
+
+
+def test_joint_and_side_without_tags_are_counted() -> None:
+    exams = [
+        ExamScore("a", "knee", "left", found_side="left", untold="knee left"),
+        ExamScore("b", "knee", "left", found_side="left", untold="knee right"),
+        ExamScore("c", "ankle", "right", found_side="right", untold="foot right"),
+        ExamScore("d", "hip", "left", found_side="left", untold="hip both"),
+        ExamScore("e", "hip", "left", found_side="left", untold="knee left"),
+        ExamScore("f", "knee", "left", failure="no bone was found"),
+        ExamScore("g", "knee", "left", found_side="left"),
+    ]
+    lines = {line.measure: (line.value, line.count) for line in bone_figures(exams)}
+    assert lines["wrong joint without tags"] == (1, 5)
+    assert lines["wrong side without tags"] == (1, 4)

@@ -18,8 +18,8 @@ from bmetk.errors import OutputError, SettingsError
 from bmetk.exam import ExamResult
 from bmetk.simulate.population import POPULATIONS
 from bmetk.validation import validate_to
-from bmetk.validation.picture import draw_validation
-from bmetk.validation.run import BoneScore, ExamScore
+from bmetk.validation.picture import draw_validation, draw_worst
+from bmetk.validation.run import BoneScore, BoneView, ExamScore
 from tests.validation.standins import StandIn
 
 
@@ -133,3 +133,19 @@ def test_the_picture_shows_what_it_is_given() -> None:
     blue = np.array([0x00, 0x72, 0xB2]) / 255
     counts = [int(np.isclose(image[..., :3], blue, atol=0.01).all(-1).sum()) for image in (some, none)]
     assert counts[0] > counts[1] + 100  # two dots in each of two plots, beside that of the legend
+
+
+def test_the_worst_bones_are_drawn_with_both_outlines() -> None:
+    true, found = np.zeros((40, 50), bool), np.zeros((40, 50), bool)
+    true[10:30, 10:40] = found[12:32, 10:40] = True
+    view = BoneView(np.random.default_rng(3).random((40, 50)).astype(np.float32), true, found, (0.8, 0.8))
+    bone = BoneScore("talus", "left", 20.0, 0.9, 0.5, flagged=False)
+    exams = [ExamScore("a", "ankle", "left", bones=(bone,), worst=view), ExamScore("b", "knee", "left")]
+    drawn, blank = _drawn(draw_worst(exams)), _drawn(draw_worst([]))
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+        hits = [
+            int(np.isclose(image[..., :3], np.array(colour) / 255, atol=0.02).all(-1).sum())
+            for image in (drawn, blank)
+        ]
+        assert hits[0] > 100
+        assert hits[1] == 0

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from series import (
+    Placement,
     View,
     acquire,
+    draw_close_view,
     draw_foot_view,
     draw_pose,
     draw_view,
@@ -51,13 +53,22 @@ LOOKS = {
     17: ((0.03, 0.30), (0.05, 0.40)),  # sclerosis
     18: ((0.12, 0.45), (0.50, 1.00)),  # granulation tissue
 }
+FOOT_UNIT_MM = 60.0
+"""Coordinates in a foot are told in this unit."""
+DEPTH_LIMIT_MM = 15.0
+UNTOLD_DEPTH = 0.02
+SHELLED = 0.8
+"""Share of close scans with ligaments, capsule and the like laid around the bones at random."""
 FATTY = (0, 8, 9)
 MARROW = (0, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScannedBody:
-    """One file of the library, volumes as (z, y, x); ``frame`` only where the foot network learns."""
+    """One file of the library, volumes as (z, y, x).
+
+    ``frame`` is for the foot network, ``depth`` (3, z, y, x) with its spacing for the closer network.
+    """
 
     joint: str
     parts: np.ndarray
@@ -67,19 +78,23 @@ class ScannedBody:
     spacing: float
     centre: np.ndarray
     frame: np.ndarray | None
+    depth: Tensor | None
+    depth_spacing: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether it is for one of the closer networks."""
+        return self.frame is not None or self.depth is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """A series: image and labels of shape (S, R, C).
-
-    ``to_foot`` (3, 4) carries its indices to the coordinates of the foot, about as well as they are known.
-    """
+    """A series: image and labels of shape (S, R, C); ``told`` (3, S, R, C) is what a first fit would tell."""
 
     image: np.ndarray
     label: np.ndarray
     view: View
-    to_foot: np.ndarray | None
+    told: np.ndarray | None
 
 
 def load_body(path: Path) -> ScannedBody:
@@ -94,6 +109,8 @@ def load_body(path: Path) -> ScannedBody:
             spacing=float(f["spacing"]),
             centre=f["centre"].astype(float),
             frame=f.get("frame"),
+            depth=torch.from_numpy(f["depth"]).float()[None] / 127 if "depth" in f else None,
+            depth_spacing=float(f.get("depth_spacing", 0)),
         )
 
 
@@ -129,7 +146,7 @@ def mix_tissues(body: ScannedBody, rng: np.random.Generator, gen: torch.Generato
 
 def draw_focus(body: ScannedBody, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw where the middle of the view lies."""
-    if body.frame is not None:
+    if body.is_close:
         seen = torch.unique(body.label)
         index = torch.nonzero(body.label == seen[int(rng.integers(1, len(seen)))])
         z, y, x = index[int(rng.integers(len(index)))].tolist()
@@ -161,10 +178,81 @@ def guess_frame(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(moved)
 
 
+def tell_coordinates(
+    frame: np.ndarray, where: Placement, shape: tuple[int, int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Tell every pixel's coordinates in the foot, about as well as they are known."""
+    unit = np.array([[0.0, 0.0, 0.0, 1.0]])
+    chain = [np.concatenate([m, unit]) for m in (where.to_anatomy.numpy(), where.to_world.numpy())]
+    to_foot = guess_frame(frame, rng) @ chain[0] @ chain[1]
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"))
+    placed = np.tensordot(to_foot[:, :3], index, 1) + to_foot[:, 3, None, None, None]
+    return np.asarray(placed / FOOT_UNIT_MM, np.float32)
+
+
+def tell_depth(
+    body: ScannedBody, where: Placement, points: Tensor, rng: np.random.Generator, gen: torch.Generator
+) -> np.ndarray:
+    """Tell every pixel's depth in the bones, each of which a first fit has laid and shaped a little wrong.
+
+    ``points`` (S, R, C, 3) are those of the pixels in the body's own mm.
+    """
+    if body.depth is None:
+        raise ValueError("the body has no depth: make it with bodies.py --close")
+    wrong = float(rng.choice([0.4, 1.0, 2.0], p=[0.15, 0.6, 0.25]))
+    scale = abs(float(torch.linalg.det(where.to_anatomy[:, :3]))) ** (-1 / 3)
+    middle = points.reshape(-1, 3).mean(0)
+    shape = points.shape[:3]
+    told = torch.full((3, *shape), -1.0)
+    for channel in range(3):
+        if rng.random() < UNTOLD_DEPTH:
+            continue
+        turned = torch.from_numpy(turn(rng, wrong * rng.normal(0, 3))).float()
+        shift = torch.from_numpy(wrong * rng.normal(0, 2, 3)).float()
+        about = middle + torch.from_numpy(rng.normal(0, 20, 3)).float()
+        coarse = [max(2, n // every + 1) for n, every in zip(shape, (5, 20, 20), strict=True)]
+        bend = torch.randn((1, 3, *coarse), generator=gen) * wrong * abs(rng.normal(0, 2))
+        bent = torch.nn.functional.interpolate(bend, size=shape, mode="trilinear", align_corners=True)[0]
+        spot = (points - about) @ turned.T + about + shift + bent.permute(1, 2, 3, 0)
+        index = (spot - body.origin) / body.depth_spacing
+        depth = sample_volume(body.depth[:, channel : channel + 1], index)[0] * scale
+        told[channel] = torch.clamp(depth + wrong * rng.normal(0, 0.8) / DEPTH_LIMIT_MM, -1, 1)
+    return told.numpy()
+
+
+def wrap_bones(
+    body: ScannedBody,
+    image: Tensor,
+    points: Tensor,
+    spacing: np.ndarray,
+    rng: np.random.Generator,
+    gen: torch.Generator,
+) -> Tensor:
+    """Lay shells of uneven thickness around the bones: what lies there is mostly dark, as cortical bone is.
+
+    ``image`` (S, R, C) at ``points`` (S, R, C, 3) in the body's own mm.
+    """
+    if body.depth is None or rng.random() > SHELLED:
+        return image
+    shape = tuple(image.shape)
+    free = nearest_label(body.label, (points - body.origin) / body.spacing) == 0
+    depth = sample_volume(body.depth, (points - body.origin) / body.depth_spacing).amax(0) * DEPTH_LIMIT_MM
+    for _ in range(int(rng.integers(1, 4))):
+        rough = field(shape, spacing, rng.uniform(12, 60), gen)
+        reach = rng.uniform(-3, 4) + rng.uniform(0, 4) * rough
+        level = rng.uniform(0, 0.3) if rng.random() < 0.7 else rng.uniform(0.1, 0.9)
+        inside = torch.clamp(depth + torch.clamp(reach, max=9.0) + 0.5, 0, 1) * free
+        image = image + inside * rng.uniform(0.6, 1.0) * (level - image)
+    return image
+
+
 def scan_body(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator, hard: float) -> Scan:
     """Scan one series."""
+    wide = np.zeros(3)
     if body.frame is not None:
-        view, wide = draw_foot_view(rng), np.zeros(3)
+        view = draw_foot_view(rng)
+    elif body.depth is not None:
+        view = draw_close_view(body.joint, rng)
     else:
         view, wide = draw_view(body.joint, rng)
     if body.joint != "hip":
@@ -179,13 +267,17 @@ def scan_body(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator,
     axes = (torch.arange(r).float(), torch.arange(c).float())
     index = torch.stack(torch.meshgrid(slices, *axes, indexing="ij"), -1)
     spot = (where.series_points(index) - body.origin) / body.spacing
-    image = sample_volume(volume, spot)[0].reshape(s, 2, r, c).mean(1)
+    image = sample_volume(volume, spot)[0]
+    apart = np.array([view.spacing[0] / 2, *view.spacing[1:]])
+    image = wrap_bones(body, image, spot * body.spacing + body.origin, apart, rng, gen)
+    image = image.reshape(s, 2, r, c).mean(1)
     image = acquire(image, view, rng, gen, hard).numpy()
     middle = torch.stack(torch.meshgrid(torch.arange(s).float(), *axes, indexing="ij"), -1)
-    label = nearest_label(body.label, (where.series_points(middle) - body.origin) / body.spacing)
-    to_foot = None
+    points = where.series_points(middle)
+    label = nearest_label(body.label, (points - body.origin) / body.spacing)
+    told = None
     if body.frame is not None:
-        unit = np.array([[0.0, 0.0, 0.0, 1.0]])
-        chain = [np.concatenate([m, unit]) for m in (where.to_anatomy.numpy(), where.to_world.numpy())]
-        to_foot = guess_frame(body.frame, rng) @ chain[0] @ chain[1]
-    return Scan(normalize(image), label.numpy().astype(np.uint8), view, to_foot)
+        told = tell_coordinates(body.frame, where, view.shape, rng)
+    elif body.depth is not None:
+        told = tell_depth(body, where, points, rng, gen)
+    return Scan(normalize(image), label.numpy().astype(np.uint8), view, told)

@@ -10,7 +10,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 MAX_POINTS = 420_000
-MAX_FOOT_POINTS = 700_000
+MAX_FOOT_POINTS = MAX_CLOSE_POINTS = 700_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +90,19 @@ def draw_foot_view(rng: np.random.Generator) -> View:
     wide = np.array([rng.uniform(55, 130), rng.uniform(70, 200), rng.uniform(55, 150)])
     spacing = np.array([rng.uniform(2.5, 6.5), *([rng.uniform(0.95, 1.55)] * 2)])
     return turn_view(wide, spacing, MAX_FOOT_POINTS, rng)
+
+
+def draw_close_view(joint: str, rng: np.random.Generator) -> View:
+    """Draw the geometry of a part of a joint, seen closely."""
+    if joint == "hip":
+        wide = np.array([rng.uniform(100, 260), rng.uniform(90, 200), rng.uniform(110, 260)])
+        pixel = rng.uniform(1.2, 1.95)
+    elif joint == "foot":
+        return draw_foot_view(rng)
+    else:
+        wide = np.array([rng.uniform(80, 150), rng.uniform(90, 160), rng.uniform(90, 220)])
+        pixel = rng.uniform(0.95, 1.7)
+    return turn_view(wide, np.array([rng.uniform(2.5, 7.5), pixel, pixel]), MAX_CLOSE_POINTS, rng)
 
 
 def turn_view(wide: np.ndarray, spacing: np.ndarray, most: int, rng: np.random.Generator) -> View:

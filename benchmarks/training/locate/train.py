@@ -3,8 +3,9 @@
     python benchmarks/training/locate/train.py --library /tmp/bodies --out /tmp/run --minutes 20
 
 The network sees three neighbouring slices in a fixed orientation with their plane, and names the bone of each
-pixel of the middle one. With ``--foot`` it is that of `bmetk.bones.foot`, which is told the coordinates of every
-pixel in the foot in place of the joint. Some processes scan, one learns. ``last.pt`` holds the running mean of the weights,
+pixel of the middle one. With ``--kind foot`` it is that of `bmetk.bones.foot`, which is told the coordinates of every
+pixel in the foot in place of the joint; with ``--kind close`` that of `bmetk.bones.closer`, which is told the depth of every
+pixel in the bones of a first fit, and tells the marrow too. Some processes scan, one learns. ``last.pt`` holds the running mean of the weights,
 ``log.jsonl`` the log. Needs PyTorch 2.13 (see ``README.md``).
 """
 
@@ -29,9 +30,11 @@ from torch.nn import functional as nnf
 
 CLASSES = 13
 FOOT_CLASSES = 21
+CLOSE_CLASSES = 4
+MARROW = 128
+"""Added to the label of the closer network where a bone is marrow."""
 INPUTS = 10
-"""Three slices, the field of view, three planes; then three joints, or the three coordinates in the foot."""
-FOOT_UNIT_MM = 60.0
+"""Three slices, the field of view, three planes; then three joints, coordinates in the foot, or depths."""
 JOINTS = ("hip", "knee", "foot")
 UNTOLD = 0.2
 CHANNELS = (20, 32, 48, 72, 96)
@@ -39,7 +42,11 @@ BATCH = 10
 FRESH = 3
 SIZE = 96
 POOL = 160
-SHARES = {"hip": 0.28, "knee": 0.27, "foot": 0.45}
+SHARES = {
+    "any": {"hip": 0.28, "knee": 0.27, "foot": 0.45},
+    "foot": {"foot": 1},
+    "close": {"hip": 0.4, "knee": 0.25, "foot": 0.35},
+}
 SERIES = 2
 """Series scanned of a body while it is at hand."""
 EMA = 0.995
@@ -49,23 +56,20 @@ PLANES = ("axial", "coronal", "sagittal")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """A series as the network sees it: image and labels (S, R, C) in the fixed orientation."""
+    """A series as the network sees it: image and labels (S, R, C), told (3, S, R, C), in the fixed orientation."""
 
     image: np.ndarray
     label: np.ndarray
     plane: int
     joint: str
-    to_foot: np.ndarray | None
+    told: np.ndarray | None
 
     def tell(self, s: int, into: np.ndarray, window: tuple[slice, slice], part: tuple[slice, slice]) -> None:
-        """Write what is told of a slice beside its picture into (3, R, C): flags everywhere, or coordinates."""
-        if self.to_foot is None:
+        """Write what is told of a slice beside its picture into (3, R, C): else the joint, everywhere."""
+        if self.told is None:
             into[JOINTS.index(self.joint)] = np.random.random() > UNTOLD
-            return
-        rows, columns = (np.arange(n)[p] for n, p in zip(self.image.shape[1:], part, strict=True))
-        index = np.stack(np.meshgrid([s], rows, columns, indexing="ij"))[:, 0]
-        start = self.to_foot[:, 3, None, None]
-        into[:, *window] = (np.tensordot(self.to_foot[:, :3], index, 1) + start) / FOOT_UNIT_MM
+        else:
+            into[:, *window] = self.told[:, s, *part]
 
 
 def block(inputs: int, outputs: int) -> nn.Sequential:
@@ -81,16 +85,16 @@ def block(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class SliceNet(nn.Module):
-    """Map (N, 10, R, C) to (N, classes, R, C), R and C being multiples of 16."""
+    """Map (N, 10, R, C) to (N, outputs, R, C), R and C being multiples of 16."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, outputs: int) -> None:
         super().__init__()
         self.down = nn.ModuleList(
             [block(i, o) for i, o in zip((INPUTS, *CHANNELS[:-1]), CHANNELS, strict=True)]
         )
         pairs = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
         self.up = nn.ModuleList([block(low + high, low) for low, high in reversed(pairs)])
-        self.last = nn.Conv2d(CHANNELS[0], classes, 1)
+        self.last = nn.Conv2d(CHANNELS[0], outputs, 1)
         with torch.no_grad():
             self.last.bias.zero_()
             self.last.bias[0] = 2.0
@@ -111,15 +115,11 @@ def scan_stack(body: ScannedBody, seed: list[int], hard: float) -> Stack:
     rng = np.random.default_rng(seed)
     gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
     scan = scan_body(body, rng, gen, hard)
-    image, label, view, to_foot = scan.image, scan.label, scan.view, scan.to_foot
-    plane = 2 - int(np.argmax(np.abs(view.axes[:, 0])))
-    down = view.axes[:, 1] @ (np.array([0, 1, 0]) if plane == 0 else np.array([0, 0, -1]))
-    if down < 0:
-        image, label = image[:, ::-1], label[:, ::-1]
-        if to_foot is not None:
-            to_foot[:, 3] += to_foot[:, 1] * (image.shape[1] - 1)
-            to_foot[:, 1] *= -1
-    return Stack(np.ascontiguousarray(image), np.ascontiguousarray(label), plane, body.joint, to_foot)
+    arrays = [scan.image, scan.label] + ([] if scan.told is None else [scan.told])
+    plane = 2 - int(np.argmax(np.abs(scan.view.axes[:, 0])))
+    down = scan.view.axes[:, 1] @ (np.array([0, 1, 0]) if plane == 0 else np.array([0, 0, -1]))
+    image, label, *told = (np.ascontiguousarray(a[..., ::-1, :] if down < 0 else a) for a in arrays)
+    return Stack(image, label, plane, body.joint, told[0] if told else None)
 
 
 def batch_of(pool: list[Stack]) -> tuple[Tensor, Tensor, Tensor]:
@@ -151,11 +151,10 @@ def fit(size: int, room: int) -> tuple[slice, slice]:
     return slice(into, into + take), slice(out, out + take)
 
 
-def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
-    """Add weighted cross-entropy and one minus the mean Dice of the classes present."""
-    classes = logits.shape[1]
-    logs = logits.float().log_softmax(1).permute(1, 0, 2, 3).flatten(1)
-    truth, seen = label.flatten(), inside.flatten().float()
+def loss_of(logits: Tensor, label: Tensor, inside: Tensor, classes: int) -> Tensor:
+    """Add weighted cross-entropy and one minus the mean Dice of the classes present; then those of the marrow."""
+    logs = logits[:, :classes].float().log_softmax(1).permute(1, 0, 2, 3).flatten(1)
+    truth, seen = (label % MARROW).flatten(), inside.flatten().float()
     weight = torch.where(truth > 0, FOREGROUND, 1.0) * seen
     entropy = -(logs.gather(0, truth[None])[0] * weight).sum() / weight.sum()
     p = logs.exp() * seen
@@ -165,17 +164,25 @@ def loss_of(logits: Tensor, label: Tensor, inside: Tensor) -> Tensor:
     dice = (2 * both[here] + 1) / (p.sum(1)[here] + count[here] + 1)
     bone, true = (1 - p[0]) * seen, (truth > 0) * seen  # any bone at all: the first thing to learn
     union = (2 * (bone * true).sum() + 1) / (bone.sum() + true.sum() + 1)
-    return entropy + 0.7 * (1 - dice.mean()) + 0.7 * (1 - union)
+    loss = entropy + 0.7 * (1 - dice.mean()) + 0.7 * (1 - union)
+    if logits.shape[1] == classes:
+        return loss
+    told, true = logits[:, classes].flatten().float(), (label >= MARROW).flatten().float()
+    entropy = (
+        nnf.binary_cross_entropy_with_logits(told, true, reduction="none") * weight
+    ).sum() / weight.sum()
+    p = told.sigmoid() * seen
+    return loss + entropy + 0.7 * (1 - (2 * (p * true).sum() + 1) / (p.sum() + (true * seen).sum() + 1))
 
 
-def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float, foot: bool) -> None:
+def scan_forever(library: Path, seed: int, queue: mp.Queue, hard: float, kind: str) -> None:
     """Fill the queue."""
     os.setsid()
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     number = 0
     while True:
-        joint = "foot" if foot else str(rng.choice(list(SHARES), p=list(SHARES.values())))
+        joint = str(rng.choice(list(SHARES[kind]), p=list(SHARES[kind].values())))
         files = sorted(library.glob(f"{joint}_[0-9][0-9][0-9][0-9].npz"))
         body = load_body(files[int(rng.integers(len(files)))])
         for _ in range(SERIES):
@@ -193,10 +200,11 @@ def train(given: argparse.Namespace) -> None:
     for k in range(given.scanners):
         context.Process(
             target=scan_forever,
-            args=(given.library, given.seed + k, queue, given.hard, given.foot),
+            args=(given.library, given.seed + k, queue, given.hard, given.kind),
             daemon=True,
         ).start()
-    net = SliceNet(FOOT_CLASSES if given.foot else CLASSES).to(memory_format=torch.channels_last)
+    classes = {"any": CLASSES, "foot": FOOT_CLASSES, "close": CLOSE_CLASSES}[given.kind]
+    net = SliceNet(classes + (given.kind == "close")).to(memory_format=torch.channels_last)
     if given.resume:
         resume(net, torch.load(given.resume))
     mean = copy.deepcopy(net)
@@ -217,7 +225,7 @@ def train(given: argparse.Namespace) -> None:
             optimizer.zero_grad(set_to_none=True)
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = net(x)
-            loss = loss_of(logits, label, inside)
+            loss = loss_of(logits, label, inside, classes)
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 2.0)
             optimizer.step()
@@ -227,7 +235,7 @@ def train(given: argparse.Namespace) -> None:
                 for a, b in zip(mean.parameters(), net.parameters(), strict=True):
                     a.lerp_(b, 1 - keep)
             losses.append(float(loss.detach()))
-            overlaps.append(overlap(logits.detach(), label, inside))
+            overlaps.append(overlap(logits.detach()[:, :classes], label % MARROW, inside))
             if step % 50 == 0:
                 row = {"step": step, "seconds": round(elapsed), "loss": round(float(np.mean(losses)), 3)}
                 row |= {"bone": round(float(np.mean([o[0] for o in overlaps])), 3)}
@@ -280,7 +288,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--hard", type=float, default=0.5, help="clutter, turns and noise, 0 to 1")
     parser.add_argument("--resume", type=Path)
-    parser.add_argument("--foot", action="store_true", help="the foot network, from `bodies.py --foot`")
+    parser.add_argument("--kind", choices=list(SHARES), default="any", help="which network, see `bodies.py`")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--scanners", type=int, default=1)
     train(parser.parse_args())
