@@ -7,13 +7,16 @@ points (Besl and McKay 1992, doi:10.1109/34.121791), unless the network names an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from bmetk.bones.fit import Fit
+from bmetk.bones.fit import Fit, Stiffness
 from bmetk.bones.locate import CoarseBones
+from bmetk.bones.outline import CoarseEvidence, gather, settle
 
 HINT = 0.5
 """Share of the gain that depends on the class which the network names."""
@@ -24,7 +27,6 @@ NAMED_MM = 4.0
 LEAST_SHARE = 0.02
 """Probability below which all classes count alike."""
 REACH_MM = 25.0
-"""Bone further from every bone of the template belongs to none of them."""
 
 
 def pool_classes(coarse: CoarseBones, names: tuple[str, ...]) -> CoarseBones:
@@ -38,8 +40,11 @@ def pool_classes(coarse: CoarseBones, names: tuple[str, ...]) -> CoarseBones:
     return replace(coarse, probabilities=pooled)
 
 
-def share_out(coarse: CoarseBones, fit: Fit) -> CoarseBones:
-    """Give all bone to the classes of the template's nearest bones, those that the network names first."""
+def share_out(coarse: CoarseBones, fit: Fit, reach_mm: float = REACH_MM) -> CoarseBones:
+    """Give all bone to the classes of the template's nearest bones, those that the network names first.
+
+    Bone further than ``reach_mm`` from every bone of the template belongs to none of them.
+    """
     bone = 1 - coarse.probabilities[0]
     index = np.nonzero(bone > BONY)
     points = coarse.grid.to_world(np.stack(index, axis=-1))
@@ -53,9 +58,9 @@ def share_out(coarse: CoarseBones, fit: Fit) -> CoarseBones:
             if coarse.classes.index(body.coarse) == number
         ]
         filled = np.concatenate(inner)
-        low, high = filled.min(0) - REACH_MM, filled.max(0) + REACH_MM
+        low, high = filled.min(0) - reach_mm, filled.max(0) + reach_mm
         near = np.flatnonzero(np.all((points > low) & (points < high), axis=1))
-        away, _ = cKDTree(filled).query(points[near], distance_upper_bound=REACH_MM)
+        away, _ = cKDTree(filled).query(points[near], distance_upper_bound=reach_mm)
         named = coarse.probabilities[number][index][near] / bone[index][near]
         cost[row, near] = away - NAMED_MM * np.log(np.maximum(named, LEAST_SHARE))
     owner = np.asarray(classes)[cost.argmin(axis=0)]
@@ -65,3 +70,19 @@ def share_out(coarse: CoarseBones, fit: Fit) -> CoarseBones:
     shared[(owner[reached], *place)] = bone[place]
     shared[0] = 1 - shared[1:].sum(axis=0)
     return replace(coarse, probabilities=shared)
+
+
+def settle_sharing(
+    coarse: CoarseBones,
+    fit: Fit,
+    inside: NDArray[np.float32],
+    stiffness: Stiffness,
+    reaches_mm: Sequence[Sequence[float]],
+    share_mm: float = REACH_MM,
+) -> tuple[Fit, CoarseEvidence]:
+    """Settle a fit on bone that is shared out anew between rounds, each of some steps of a given reach."""
+    evidence = gather(share_out(coarse, fit, share_mm), inside)
+    for reach_mm in reaches_mm:
+        fit = settle(fit, evidence, [stiffness] * len(reach_mm), reach_mm)
+        evidence = gather(share_out(coarse, fit, share_mm), inside)
+    return fit, evidence

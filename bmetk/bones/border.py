@@ -60,11 +60,6 @@ class SeenBones:
     grid: Grid
     marrow: ScalarImage | None = None
 
-    def in_view(self, points: Points) -> NDArray[np.bool_]:
-        """Tell which points (N, 3) lie among the pixels."""
-        index = self.grid.to_index(points)
-        return np.asarray(np.all((index > -0.5) & (index < np.asarray(self.grid.shape) - 0.5), axis=-1))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refined:
@@ -135,24 +130,19 @@ def settle_on_borders(fit: Fit, seen: SeenBones, stiffness: Stiffness) -> Fit:
     return fit
 
 
-def bend_to_borders(fit: Fit, seen: SeenBones, others: Sequence[Find] = ()) -> Refined:
-    """Bend every surface to its border, and say how much of it in view then lies at one that is seen.
+def bend_to_border(fit: Fit, number: int, seen: SeenBones, other: Find) -> tuple[Points, float]:
+    """Bend a surface to its border, and say how much of it in view then lies at one that is seen.
 
     Parameters
     ----------
-    others : what else finds the border, one for each body; it counts as much as what is seen
+    other : what else finds the border; it counts as much as what is seen
     """
-    vertices, support = [], []
-    for number, body in enumerate(fit.template.bodies):
-        probe = probe_of(body)
-        finders: list[Find] = [partial(find_border, probe=probe, seen=seen, reach_mm=BEND_REACH_MM)]
-        finders += others[number : number + 1]
-        surface = bend(fit, number, probe, partial(_agreed, finders=finders, count=len(probe.index)))
-        vertices.append(surface.vertices)
-        count = int(np.count_nonzero(seen.in_view(surface.vertices[probe.index])))
-        border = find_border(surface, probe, seen, LAST_REACH_MM)
-        support.append(len(border.which) / count if count >= LEAST_VERTICES else float("nan"))
-    return Refined(fit, tuple(vertices), tuple(support))
+    probe = probe_of(fit.template.bodies[number])
+    find_seen = partial(find_border, probe=probe, seen=seen, reach_mm=BEND_REACH_MM)
+    surface = bend(fit, number, probe, partial(_agreed, finders=(find_seen, other), count=len(probe.index)))
+    count = int(np.count_nonzero(seen.grid.contains(surface.vertices[probe.index])))
+    border = find_border(surface, probe, seen, LAST_REACH_MM)
+    return surface.vertices, len(border.which) / count if count >= LEAST_VERTICES else float("nan")
 
 
 def _agreed(surface: Surface, finders: Sequence[Find], count: int) -> Border:
@@ -175,7 +165,7 @@ def unrefined(fit: Fit) -> Refined:
 def find_border(surface: Surface, probe: Probe, seen: SeenBones, reach_mm: float) -> Border:
     """Find where the probe's bone ends along the normals, next to each vertex in view."""
     points, normals = surface.vertices[probe.index], vertex_normals(surface)[probe.index]
-    visible = np.flatnonzero(seen.in_view(points))
+    visible = np.flatnonzero(seen.grid.contains(points))
     along = np.arange(-reach_mm - CLEAR_MM, reach_mm + CLEAR_MM + STEP_MM / 2, STEP_MM)
     lines = points[visible, None] + along[:, None] * normals[visible, None]
     index = np.moveaxis(seen.grid.to_index(lines), -1, 0)
@@ -236,6 +226,8 @@ def moved_mm(first: Fit, now: Fit, seen: SeenBones) -> float:
     for number, body in enumerate(now.template.bodies):
         index = probe_of(body).index
         points = now.vertices(number)[index]
-        gaps.append(np.linalg.norm(points - first.vertices(number)[index], axis=1)[seen.in_view(points)])
+        gaps.append(
+            np.linalg.norm(points - first.vertices(number)[index], axis=1)[seen.grid.contains(points)]
+        )
     every = np.concatenate(gaps)
     return float(every.mean()) if len(every) else 0.0

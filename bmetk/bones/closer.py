@@ -19,9 +19,8 @@ from bmetk.anatomy import Joint
 from bmetk.bones.border import (
     Refined,
     SeenBones,
-    bend_to_borders,
+    bend_to_border,
     moved_mm,
-    probe_of,
     settle_on_borders,
 )
 from bmetk.bones.cortex import CortexSearch
@@ -75,11 +74,11 @@ def refine_closely(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[R
     if moved_mm(fit, settled, seen) > FAR_MM:
         seen = look_closer(settled, image, threads=threads)
         settled = settle_on_borders(settled, seen, free)
-    cortex = [
-        CortexSearch.of(settled, number, probe_of(body), image, CORTEX_MM).find
-        for number, body in enumerate(settled.template.bodies)
+    bent = [
+        bend_to_border(settled, number, seen, CortexSearch.of(settled, number, image, CORTEX_MM).find)
+        for number in range(len(settled.poses))
     ]
-    return bend_to_borders(settled, seen, cortex), seen
+    return Refined(settled, tuple(v for v, _ in bent), tuple(s for _, s in bent)), seen
 
 
 def look_closer(fit: Fit, image: ScalarImage, *, threads: int = 1) -> SeenBones:

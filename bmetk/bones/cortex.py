@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from bmetk.bones.border import LEAST_VERTICES, Border, Probe, bend
+from bmetk.bones.border import Border, Probe, probe_of
 from bmetk.bones.fit import Fit
 from bmetk.bones.profile import PLACES_MM, features, load_network, resolution_mm, sample_profiles
-from bmetk.bones.surfaces import Points, Surface, vertex_normals
+from bmetk.bones.surfaces import Surface, vertex_normals
 from bmetk.image import ScalarImage
 
 NEIGHBOURS = 8
@@ -24,8 +24,6 @@ OWN_SHARE = 0.3
 """Weight of a vertex's own profile against the mean of its neighbours'."""
 SETTLED_MM = 1.2
 """Standard deviation of the border's place at which a profile counts half."""
-SUPPORT_MM = 1.5
-"""A border no further from the bent surface supports it."""
 MARROW_QUANTILE = 0.65
 
 
@@ -47,8 +45,9 @@ class CortexSearch:
     search_mm: float
 
     @classmethod
-    def of(cls, fit: Fit, number: int, probe: Probe, image: ScalarImage, search_mm: float) -> CortexSearch:
+    def of(cls, fit: Fit, number: int, image: ScalarImage, search_mm: float) -> CortexSearch:
         """Prepare the search for a body of a fit."""
+        probe = probe_of(fit.template.bodies[number])
         rest = probe.body.rest[probe.index]
         _, near = cKDTree(rest).query(rest, k=min(NEIGHBOURS + 1, len(rest)))
         neighbours = np.asarray(near, np.int64)[:, 1:]
@@ -72,24 +71,12 @@ class CortexSearch:
         return Border(which, offset, 1 / (1 + variance / SETTLED_MM**2))
 
 
-def bend_to_cortex(
-    fit: Fit, number: int, probe: Probe, image: ScalarImage, search_mm: float
-) -> tuple[Points, float]:
-    """Bend a body to the cortical border alone, and say how much of its surface then lies at one."""
-    search = CortexSearch.of(fit, number, probe, image, search_mm)
-    surface = bend(fit, number, probe, search.find)
-    border = search.find(surface)
-    if len(border.which) < LEAST_VERTICES:
-        return surface.vertices, float("nan")
-    return surface.vertices, float((border.certainty * (np.abs(border.offset) < SUPPORT_MM)).mean())
-
-
 def _marrow_level(fit: Fit, number: int, image: ScalarImage) -> float:
     """Estimate the marrow's intensity in a body, above what edema darkens."""
     body = fit.template.bodies[number]
-    index = image.grid.to_index(fit.poses[number].apply(body.inner * 0.9))
-    inside = np.all((index > -0.5) & (index < np.asarray(image.grid.shape) - 0.5), axis=1)
-    if not inside.any():
+    points = fit.poses[number].apply(body.inner * 0.9)
+    points = points[image.grid.contains(points)]
+    if not len(points):
         return 1.0
-    values = map_coordinates(image.array, index[inside].T, order=1, mode="nearest")
+    values = map_coordinates(image.array, image.grid.to_index(points).T, order=1, mode="nearest")
     return float(np.quantile(values, MARROW_QUANTILE))

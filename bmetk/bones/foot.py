@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from bmetk.bones.assign import share_out
+from bmetk.bones.assign import settle_sharing
 from bmetk.bones.bodies import Template
-from bmetk.bones.border import Border, Probe, Refined, bend, probe_of
-from bmetk.bones.cortex import bend_to_cortex
+from bmetk.bones.border import Border, Refined, SeenBones, bend, bend_to_border, probe_of
+from bmetk.bones.cortex import CortexSearch
 from bmetk.bones.fit import Fit, Stiffness
 from bmetk.bones.foot_frame import FOOT_CLASSES, foot_class, foot_frame
 from bmetk.bones.locate import CoarseBones, coarse_grid, gather_slices
-from bmetk.bones.outline import CoarseEvidence, Outline, depth_in_view, gather, settle, to_outline
+from bmetk.bones.outline import CoarseEvidence, Outline, depth_in_view, to_outline
 from bmetk.bones.slices import close_up, softmax
 from bmetk.bones.surfaces import Points, Surface, thickness_mm, vertex_normals
 from bmetk.image import ScalarImage
@@ -31,11 +31,13 @@ SPACING_MM = 2.0
 MARGIN_MM = 14.0
 """How far around the first fit is looked."""
 REACH_MM = ((14.0, 10.0), (8.0, 6.0), (5.0, 4.0))
+SHARE_MM = 14.0
+"""How far from a bone of the first fit its own bone may lie."""
 CLOSER = Stiffness(shift_mm=4.0, turn_deg=8.0, stretch=0.04, data_mm=8.0)
 FAR_MM = 3.0
 """Mean distance that bones move by from which on the network is asked again."""
 THICK_MM = 11.0
-"""In thinner bones a profile across one border meets the next one: the network's outlines serve them."""
+"""In thinner bones a profile across one border meets the next one: the foot network's outlines serve them."""
 SEARCH_MM = 1.5
 """Standard deviation of the border's distance from what the network outlines."""
 OUTLINE_REACH_MM = 4.0
@@ -43,7 +45,7 @@ OUTLINE_CERTAINTY = 0.4
 """Weight of an outline on the 2 mm grid against a clear cortical border."""
 
 
-def look_closer(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit, CoarseEvidence]:
+def look_at_foot(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit, CoarseEvidence]:
     """Name each bone of a foot that has been found roughly, and settle its template on them."""
     fit = replace(fit, template=_told_apart(fit.template))
     first = _middles(fit)
@@ -53,24 +55,29 @@ def look_closer(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit,
     return fit, evidence
 
 
-def refine_foot(fit: Fit, evidence: CoarseEvidence, image: ScalarImage) -> Refined:
-    """Bend thick bones to the cortical border, thin ones to the network's outlines."""
+def refine_foot(fit: Fit, evidence: CoarseEvidence, seen: SeenBones, image: ScalarImage) -> Refined:
+    """Bend thick bones to the borders that the closer network sees and to the cortex, thin ones to outlines.
+
+    Parameters
+    ----------
+    evidence : what the foot network names, from `look_at_foot`
+    seen : what the closer network sees
+    """
     bent: list[tuple[Points, float]] = []
     for number, body in enumerate(fit.template.bodies):
-        probe = probe_of(body)
         outline = evidence.outlines.get(body.coarse)
         if thickness_mm(fit.surface(number)) > THICK_MM:
-            bent.append(bend_to_cortex(fit, number, probe, image, SEARCH_MM))
+            cortex = CortexSearch.of(fit, number, image, SEARCH_MM)
+            bent.append(bend_to_border(fit, number, seen, cortex.find))
         elif outline is not None:
-            bent.append((_bend_to_outline(fit, number, probe, outline, evidence), float("nan")))
+            bent.append((_bend_to_outline(fit, number, outline, evidence), float("nan")))
         else:
             bent.append((fit.vertices(number), float("nan")))
     return Refined(fit, tuple(v for v, _ in bent), tuple(s for _, s in bent))
 
 
-def _bend_to_outline(
-    fit: Fit, number: int, probe: Probe, outline: Outline, evidence: CoarseEvidence
-) -> Points:
+def _bend_to_outline(fit: Fit, number: int, outline: Outline, evidence: CoarseEvidence) -> Points:
+    probe = probe_of(fit.template.bodies[number])
     every = np.arange(len(probe.index))
 
     def find(surface: Surface) -> Border:
@@ -93,12 +100,7 @@ def _middles(fit: Fit) -> Points:
 
 def _settle(fit: Fit, image: ScalarImage, threads: int) -> tuple[Fit, CoarseEvidence]:
     bones = _name_bones(fit, image, threads)
-    inside = depth_in_view(bones)
-    evidence = gather(share_out(bones, fit), inside)
-    for reach in REACH_MM:
-        fit = settle(fit, evidence, [CLOSER] * len(reach), reach)
-        evidence = gather(share_out(bones, fit), inside)
-    return fit, evidence
+    return settle_sharing(bones, fit, depth_in_view(bones), CLOSER, REACH_MM, SHARE_MM)
 
 
 def _name_bones(fit: Fit, image: ScalarImage, threads: int) -> CoarseBones:

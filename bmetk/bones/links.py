@@ -77,7 +77,11 @@ def _closest(
     i: int, a: Jointed, of_a: NDArray[np.int64], j: int, b: Jointed, of_b: NDArray[np.int64], reach: float
 ) -> Iterator[Link]:
     """Link two bones at the middle of their contact: the mean of what is nearly as close as the closest."""
-    gap, near = cKDTree(b.placed[of_b]).query(a.placed[of_a])
+    here, there = a.placed[of_a], b.placed[of_b]
+    apart = np.maximum(here.min(0) - there.max(0), there.min(0) - here.max(0))
+    if apart.max() > reach:  # so are their boxes
+        return
+    gap, near = cKDTree(there).query(here)
     if gap.min() > reach:
         return
     close = gap < gap.min() + 1.5

@@ -64,7 +64,7 @@ class FoundBone:
     Parameters
     ----------
     surface : outer surface of the cortical bone, LPS mm in the world of the T1 series
-    confidence : 0 to 1
+    confidence : the Dice that its outline may be expected to reach, 0 to 1
     part : the region it is, where no rule divides the bone (single phalanges)
     midplane : where a bone of both sides is divided
     """

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
+from scipy.special import expit
 
 from bmetk.anatomy import Bone, Joint, Label, Side
 from bmetk.bones.border import Refined, unrefined
-from bmetk.bones.closer import refine_closely
+from bmetk.bones.closer import look_closer, refine_closely
 from bmetk.bones.fit import Fit
-from bmetk.bones.foot import look_closer, refine_foot
+from bmetk.bones.foot import look_at_foot, refine_foot
 from bmetk.bones.locate import CoarseBones, locate_bones
 from bmetk.bones.marks import fit_landmarks
 from bmetk.bones.place import FoundBone, FoundBones, Midplane, bone_labels, measure_extent
@@ -25,6 +25,9 @@ from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Check, CheckStatus
 from bmetk.image import Grid, ScalarImage
 
+_NOTHING, _OF_AGREEMENT, _OF_SUPPORT = -0.80, 1.88, 2.58
+"""Log-odds of the expected Dice where nothing speaks for a bone, and what full agreement and support add."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoneSettings:
@@ -34,7 +37,7 @@ class BoneSettings:
     ----------
     provider : who finds the bones, see `bmetk.bones.sources`
     threads : processor threads of the network
-    least_confidence : bones below it are left out, 0 to 1
+    least_confidence : bones below it are left out; confidence is the Dice expected of a bone, 0 to 1
     sure_confidence : bones below it are flagged, 0 to 1
     least_in_view_ml : bones of which less is in view are left out, unless it is half of a small one
     refine : whether outlines go on from the coarse bones to the cortical border
@@ -43,8 +46,8 @@ class BoneSettings:
     provider: str = "bmetk"
     threads: int = 2
     refine: bool = True
-    least_confidence: float = 0.4
-    sure_confidence: float = 0.5
+    least_confidence: float = 0.5
+    sure_confidence: float = 0.75
     least_in_view_ml: float = 0.3
 
 
@@ -101,14 +104,16 @@ def find_bones(
 def _follow_border(
     recognized: Recognized, t1: ScalarImage, settings: BoneSettings
 ) -> tuple[Refined, CoarseBones, ScalarImage | None]:
-    """Go on from the recognised template to the picture's own borders; a foot is looked at closer."""
+    """Go on from the recognised template to the picture's own borders, and tell the marrow."""
     fit, evidence = recognized.fit, recognized.evidence
-    if fit.template.joint is Joint.ANKLE:
-        fit, evidence = look_closer(fit, t1, threads=settings.threads)
+    is_foot = fit.template.joint is Joint.ANKLE
+    if is_foot:
+        fit, evidence = look_at_foot(fit, t1, threads=settings.threads)
     if not settings.refine:
         return unrefined(fit), evidence.coarse, None
-    if fit.template.joint is Joint.ANKLE:
-        return refine_foot(fit, evidence, t1), evidence.coarse, None
+    if is_foot:
+        seen = look_closer(fit, t1, threads=settings.threads)
+        return refine_foot(fit, evidence, seen, t1), evidence.coarse, seen.marrow
     refined, seen = refine_closely(fit, t1, threads=settings.threads)
     return refined, evidence.coarse, seen.marrow
 
@@ -122,10 +127,26 @@ def _structures(refined: Refined, coarse: CoarseBones, settings: BoneSettings) -
         if in_view_ml < min(settings.least_in_view_ml, 0.5 * whole_ml):
             continue
         support = refined.support[number]
-        confidence = agreement if np.isnan(support) else (agreement + support) / 2
+        confidence = expected_dice(agreement, support)
         plane = _midplane(surface) if body.side is Side.BOTH else None
         found.append(FoundBone(body.name, body.bone, body.side, surface, confidence, body.part, plane))
     return found
+
+
+def expected_dice(agreement: float, support: float) -> float:
+    """Tell which Dice an outline may be expected to reach, from what the networks say of it.
+
+    Fitted on 321 bones of hips and knees of the development population, as they are, made noisy, or with
+    slices twice as thick; 116 thick bones of feet follow it too.
+
+    Parameters
+    ----------
+    agreement : share of the bone that the first network confirms, or in feet the foot network
+    support : share of its surface at a border seen; nan where none is looked for, as in thin bones
+    """
+    if np.isnan(support):
+        return agreement * (1.5 - 0.5 * agreement)
+    return float(expit(_NOTHING + _OF_AGREEMENT * agreement + _OF_SUPPORT * support))
 
 
 def _agreement(fit: Fit, number: int, coarse: CoarseBones) -> tuple[float, float]:
@@ -149,14 +170,6 @@ def _midplane(surface: Surface) -> Midplane:
     return Midplane((left + right).mean(0) / 2, np.asarray(normal / np.linalg.norm(normal)))
 
 
-def _inside(view: Grid, points: NDArray[np.float64], margin_mm: float = 0.0) -> NDArray[np.bool_]:
-    """Tell which points (N, 3) lie in the acquired volume, ``margin_mm`` away from its edge."""
-    index = view.to_index(points)
-    margin = margin_mm / np.asarray(view.spacing_mm)
-    inside = (index >= margin - 0.5) & (index <= np.asarray(view.shape) - 0.5 - margin)
-    return np.asarray(inside.all(axis=-1), bool)
-
-
 def _name_joint(fit: Fit, view: Grid, given: Joint | None) -> Joint:
     """Tell ankle from foot by the tags, else by what lies in the middle of the view."""
     if fit.template.joint is not Joint.ANKLE:
@@ -176,7 +189,7 @@ def _name_side(fit: Fit, kept: Sequence[FoundBone], view: Grid, given: Side | No
         return fit.template.side
     head = load_limb_model().marks["femur"]["head"]
     heads = {f.side: f.surface.vertices[head].mean(0) for f in kept if f.bone is Bone.FEMUR}
-    inside = [s for s, middle in heads.items() if _inside(view, middle[None])[0]]
+    inside = [s for s, middle in heads.items() if view.contains(middle[None])[0]]
     if inside:
         return Side.BOTH if len(inside) == 2 else inside[0]
     if given is not None or not heads:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bmetk.anatomy import Joint, Side
-from bmetk.bones.assign import pool_classes, share_out
+from bmetk.bones.assign import pool_classes, settle_sharing, share_out
 from bmetk.bones.bodies import load_template
 from bmetk.bones.fit import Fit, Stiffness, begin
 from bmetk.bones.initial import CLASSES_OF_JOINT, Candidate, candidates, likely_joints
@@ -94,10 +94,7 @@ def _recognize_side(coarse: CoarseBones, joint: Joint, side: Side | None) -> Rec
     ]
     best = max(told or tried, key=lambda pair: pair[0])
     others = [a for a, fit in tried if fit.template.side is not best[1].template.side]
-    fit, evidence = best[1], gather(share_out(coarse, best[1]), inside)
-    for reach in LAST_REACH_MM:
-        fit = settle(fit, evidence, [APART[joint]] * len(reach), reach)
-        evidence = gather(share_out(coarse, fit), inside)
+    fit, evidence = settle_sharing(coarse, best[1], inside, APART[joint], LAST_REACH_MM)
     return Recognized(fit, evidence, best[0], max(others, default=0.0))
 
 

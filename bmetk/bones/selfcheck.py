@@ -25,7 +25,7 @@ IN_VIEW_SHARE = 0.5
 """A part counts where at least so much of it is in view."""
 OVERLAP_MM = 1.5
 """Bones reach into each other from this depth on."""
-MOST_OVERLAP = 0.04
+MOST_OVERLAP = 0.08
 """Share of a bone's surface in view that may lie in a neighbour."""
 _NEAR_MM = 12.0
 
@@ -135,7 +135,7 @@ def _overlaps(fit: Fit, surfaces: Sequence[Surface], view: Grid) -> Iterator[Che
     shown = []
     for body, surface in zip(fit.template.bodies, surfaces, strict=True):
         here = surface.vertices[body.sample]
-        here = here[_inside(here, view)]
+        here = here[view.contains(here)]
         if len(here):
             shown.append((body.key, here, surface))
     worst, pair = 0.0, ("", "")
@@ -164,10 +164,5 @@ def _share_within(points: Points, surface: Surface) -> float:
     return float(np.count_nonzero(depth > OVERLAP_MM)) / len(points)
 
 
-def _inside(points: Points, view: Grid) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    index = view.to_index(points)
-    return np.asarray(np.all((index > -0.5) & (index < np.asarray(view.shape) - 0.5), axis=-1))
-
-
 def _is_in_view(points: Points, view: Grid) -> bool:
-    return bool(_inside(points, view).mean() >= IN_VIEW_SHARE)
+    return bool(view.contains(points).mean() >= IN_VIEW_SHARE)

@@ -115,8 +115,7 @@ def softmax(logits: FloatArray) -> FloatArray:
 
 def _crop(image: ScalarImage, points: NDArray[np.float64]) -> ScalarImage:
     """Cut out the box of voxels that holds the points in view."""
-    index = image.grid.to_index(points)
-    index = index[np.all((index > -0.5) & (index < np.asarray(image.grid.shape) - 0.5), axis=1)]
+    index = image.grid.to_index(points[image.grid.contains(points)])
     if not len(index):
         raise GeometryError("none of the bones found at first lies in the image: check its geometry")
     low = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)

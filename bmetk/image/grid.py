@@ -113,6 +113,12 @@ class Grid:
         inverse = np.linalg.inv(self.affine[:3, :3])
         return np.asarray((np.asarray(points_mm, dtype=np.float64) - self.affine[:3, 3]) @ inverse.T)
 
+    def contains(self, points_mm: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Tell which points, shape (..., 3), LPS mm, lie in a voxel."""
+        index = self.to_index(points_mm)
+        inside = (index >= -0.5) & (index <= np.asarray(self.shape) - 0.5)
+        return np.asarray(inside.all(axis=-1), dtype=bool)
+
     def world_coordinates(self) -> FloatArray:
         """LPS mm of every voxel centre, shape (S, R, C, 3)."""
         return self.to_world(np.moveaxis(np.indices(self.shape), 0, -1))

@@ -34,7 +34,10 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class BoneScore:
-    """One bone of one exam; ``flagged`` where the exam itself warns of this bone."""
+    """One bone of one exam; ``flagged`` where the exam itself warns of this bone.
+
+    ``confidence`` is the Dice that the exam itself expects; None where it says nothing of the bone.
+    """
 
     bone: str
     side: str
@@ -42,6 +45,7 @@ class BoneScore:
     dice: float
     boundary_mm: float
     flagged: bool
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,15 +194,19 @@ def _peak_mb() -> float:
 
 def _bone_scores(truth: Segmentation, bones: Segmentation, checks: Sequence[Check]) -> Iterator[BoneScore]:
     warned = {check.name for check in checks if check.status is not CheckStatus.OK}
+    expected = {check.name: check.value for check in checks}
     for value, label in truth.present().items():
         true, found = truth.labels.array == value, bones.labels.array == value
+        name = f"bone_{label.name}_{label.side}"
+        name = name if name in expected else f"bone_{label.name}_both"  # the pelvis is one structure
         yield BoneScore(
             bone=label.name,
             side=label.side or "",
             true_ml=float(true.sum()) * truth.grid.voxel_ml,
             dice=dice(found, true),
             boundary_mm=boundary_distance_mm(found, true, truth.grid),
-            flagged=f"bone_{label.name}_{label.side}" in warned,
+            flagged=name in warned,
+            confidence=expected.get(name),
         )
 
 

@@ -15,6 +15,8 @@ from bmetk.validation.score import Retrieval
 
 LESION_ML = 1.0
 """Lesions above this volume count for the relative volume error."""
+POOR_DICE = 0.7
+"""An outline below it should be flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def bone_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "")
         yield from figure("bones", f"{name} Dice", (score.dice for score in seen), "", "min")
         yield from figure("bones", f"{name} boundary distance", (s.boundary_mm for s in seen), "mm")
+    told = [bone for scores in by_bone.values() for bone in scores if bone.true_ml >= WORTH_ML]
+    errors = [abs(bone.confidence - bone.dice) for bone in told if bone.confidence is not None]
+    yield from figure("bones", "confidence against Dice, difference", errors, "")
+    poor = [bone for bone in told if bone.dice < POOR_DICE]
+    yield Figure("bones", "Dice below 0.7, not flagged", sum(not b.flagged for b in poor), "bones", len(poor))
     done = [exam for exam in exams if not exam.failure]
     wrong = sum(exam.found_side != exam.side for exam in done)
     yield Figure("bones", "wrong side", wrong, "exams", len(done))

@@ -20,6 +20,7 @@ from bmetk.image import (
     resample_scalar,
 )
 from bmetk.image.itk import grid_from_sitk, transform_to_sitk
+from tests.conftest import make_grid
 
 
 def rotation(angle_deg=12.0, axis=2):
@@ -180,3 +181,11 @@ def test_masks_combine_on_one_grid_only(grid):
     assert (mask | ~mask).volume_ml == pytest.approx(np.prod(grid.shape) * grid.voxel_ml)
     with pytest.raises(GridMismatchError):
         _ = mask & ball(isotropic_grid(grid, 2.0), 10.0)
+
+
+def test_a_grid_contains_what_lies_in_its_voxels():
+    grid = make_grid("coronal", (8, 40, 30), (4.0, 0.5, 1.0))
+    inside = [[0, 0, 0], [-0.4, 39.4, 10], [7.4, 20, 29.4]]
+    outside = [[-0.6, 0, 0], [3, 39.6, 10], [3, 20, 30.2]]
+    assert grid.contains(grid.to_world(inside)).all()
+    assert not grid.contains(grid.to_world(outside)).any()
