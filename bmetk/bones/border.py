@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +115,7 @@ def size_of(body: Body) -> str:
     return "large" if extent > 100 else "middle" if extent > 40 else "small"
 
 
+@lru_cache(maxsize=128)
 def probe_of(body: Body) -> Probe:
     """Spread the vertices of a body that look for the border."""
     return Probe(body, spread(body.rest, SAMPLE_MM[size_of(body)]))

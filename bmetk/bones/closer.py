@@ -104,13 +104,13 @@ def _depths(fit: Fit, grid: Grid, view: Closeup) -> FloatArray:
     told = np.full((COLOUR_COUNT, *view.image.grid.shape), -1.0, np.float32)
     for colour, mask in enumerate(inside):
         if mask.any():
-            depth = _depth(mask, grid) / DEPTH_LIMIT_MM
+            depth = depth_mm(mask, grid.spacing_mm[0]) / DEPTH_LIMIT_MM
             told[colour] = map_coordinates(depth, index, order=1, mode="nearest").reshape(told.shape[1:])
     return np.clip(told, -1, 1)
 
 
-def _depth(inside: NDArray[np.bool_], grid: Grid) -> FloatArray:
-    """Measure distances to the border of a mask, positive inside, mm."""
+def depth_mm(inside: NDArray[np.bool_], spacing_mm: float) -> FloatArray:
+    """Measure distances to the border of a mask on an isotropic grid, positive inside, mm."""
     within, outside = distance_transform_edt(inside), distance_transform_edt(~inside)
     cells = np.where(inside, within - 0.5, 0.5 - outside)
-    return np.asarray(cells * grid.spacing_mm[0], np.float32)
+    return np.asarray(cells * spacing_mm, np.float32)

@@ -124,8 +124,7 @@ def gather_slices(
 
 def _box_about(part: Grid, grid: Grid) -> Box:
     """Find the voxels of a grid that can lie in another one."""
-    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in part.shape], indexing="ij"), axis=-1)
-    index = grid.to_index(part.to_world(ends.reshape(-1, 3)))
+    index = grid.to_index(part.corners_mm)
     low = np.clip(np.floor(index.min(axis=0)), 0, np.asarray(grid.shape) - 1).astype(int)
     high = np.clip(np.ceil(index.max(axis=0)) + 1, low + 1, grid.shape).astype(int)
     s, r, c = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
@@ -136,8 +135,7 @@ def coarse_grid(
     view: Grid, spacing_mm: float = SPACING_MM, about: npt.NDArray[np.float64] | None = None
 ) -> Grid:
     """Cover the acquired volume, or its part in the box about some points (N, 3), with cubes along LPS."""
-    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in view.shape], indexing="ij"), axis=-1)
-    corners = view.to_world(ends.reshape(-1, 3))
+    corners = view.corners_mm
     low, high = corners.min(axis=0), corners.max(axis=0)
     if about is not None:
         low, high = np.maximum(low, about.min(axis=0)), np.minimum(high, about.max(axis=0))

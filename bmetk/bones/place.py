@@ -202,8 +202,7 @@ def measure_extent(
 
 def _around(structures: tuple[FoundBone, ...], view: Grid) -> Grid:
     """Lay a fine grid along LPS around view and bones, no farther than 150 mm beyond the view."""
-    ends = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in view.shape], indexing="ij"), axis=-1)
-    corners = view.to_world(ends.reshape(-1, 3))
+    corners = view.corners_mm
     points = np.concatenate([found.surface.vertices for found in structures])
     low = np.maximum(points.min(0), corners.min(0) - 150.0)
     high = np.minimum(points.max(0), corners.max(0) + 150.0)

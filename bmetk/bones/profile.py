@@ -73,9 +73,9 @@ def sample_profiles(image: ScalarImage, points: Points, normals: Points) -> tupl
     lines = points[:, None] + _ALONG[:, None] * normals[:, None]
     index = image.grid.to_index(lines)
     values = map_coordinates(image.array, np.moveaxis(index, -1, 0), order=1, mode="nearest")
-    inside = image.grid.contains(lines)
     middle = np.abs(_ALONG) <= REACH_MM / 2
-    return values.astype(np.float32), np.asarray(inside[:, middle].all(axis=1), bool)
+    seen = image.grid.contains(lines[:, middle]).all(axis=1)
+    return values.astype(np.float32), np.asarray(seen, bool)
 
 
 def resolution_mm(image: ScalarImage, normals: Points) -> Floats:

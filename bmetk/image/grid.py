@@ -100,6 +100,12 @@ class Grid:
         return self.to_world((np.asarray(self.shape) - 1) / 2)
 
     @property
+    def corners_mm(self) -> FloatArray:
+        """LPS mm of the outer corners of the volume, shape (8, 3)."""
+        ends = np.meshgrid(*[(-0.5, n - 0.5) for n in self.shape], indexing="ij")
+        return self.to_world(np.stack(ends, axis=-1).reshape(-1, 3))
+
+    @property
     def voxel_ml(self) -> float:
         """Volume of one voxel, mL."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0

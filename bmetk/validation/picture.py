@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bmetk.validation.run import WORTH_ML, BoneView, ExamScore
+from bmetk.validation.run import BoneView, ExamScore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,12 +44,12 @@ def draw_worst(exams: Sequence[ExamScore]) -> bytes:
     from matplotlib.figure import Figure
 
     shown = [(exam, view) for exam in exams if (view := exam.worst) is not None]
-    shown = sorted(shown, key=lambda pair: _least_dice(pair[0]))[:_WORST]
-    page = Figure(figsize=(13, 4.8 * max(1, -(-len(shown) // 3))), layout="constrained")
+    shown = sorted(shown, key=lambda pair: pair[1].score.dice)[:_WORST]
+    rows = max(1, -(-len(shown) // 3))
+    page = Figure(figsize=(13, 4.8 * rows), layout="constrained")
     page.suptitle("Worst bones: true outline blue, found orange")
     for number, (exam, view) in enumerate(shown, start=1):
-        axes = page.add_subplot(-(-len(shown) // 3), 3, number)
-        worst = min((b for b in exam.bones if b.true_ml >= WORTH_ML), key=lambda b: b.dice)
+        axes, worst = page.add_subplot(rows, 3, number), view.score
         axes.set_title(
             f"{exam.name}: {worst.side} {worst.bone.replace('_', ' ')}, {worst.dice:.2f}", fontsize=10
         )
@@ -57,10 +57,6 @@ def draw_worst(exams: Sequence[ExamScore]) -> bytes:
     stream = BytesIO()
     page.savefig(stream, format="png", dpi=110)
     return stream.getvalue()
-
-
-def _least_dice(exam: ExamScore) -> float:
-    return min(bone.dice for bone in exam.bones if bone.true_ml >= WORTH_ML)
 
 
 def _draw_outlines(axes: Axes, view: BoneView) -> None:

@@ -52,6 +52,7 @@ class BoneScore:
 class BoneView:
     """The slice that shows most of a bone: image and outlines, shape (R, C); pixels (row, column) in mm."""
 
+    score: BoneScore
     image: npt.NDArray[np.float32]
     true: npt.NDArray[np.bool_]
     found: npt.NDArray[np.bool_]
@@ -224,7 +225,7 @@ def _view(scores: Sequence[BoneScore], simulated: SimulatedExam, bones: Segmenta
     number = int(np.count_nonzero(true, axis=(1, 2)).argmax())
     image: ScalarImage = resample_scalar(simulated.t1.image, truth.grid, simulated.truth.motion)
     pixel = (truth.grid.spacing_mm[1], truth.grid.spacing_mm[2])
-    return BoneView(image.array[number].astype(np.float32), true[number], found[number], pixel)
+    return BoneView(worst, image.array[number].astype(np.float32), true[number], found[number], pixel)
 
 
 def _region_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[RegionScore]:

@@ -138,8 +138,9 @@ def test_the_picture_shows_what_it_is_given() -> None:
 def test_the_worst_bones_are_drawn_with_both_outlines() -> None:
     true, found = np.zeros((40, 50), bool), np.zeros((40, 50), bool)
     true[10:30, 10:40] = found[12:32, 10:40] = True
-    view = BoneView(np.random.default_rng(3).random((40, 50)).astype(np.float32), true, found, (0.8, 0.8))
     bone = BoneScore("talus", "left", 20.0, 0.9, 0.5, flagged=False)
+    image = np.random.default_rng(3).random((40, 50)).astype(np.float32)
+    view = BoneView(bone, image, true, found, (0.8, 0.8))
     exams = [ExamScore("a", "ankle", "left", bones=(bone,), worst=view), ExamScore("b", "knee", "left")]
     drawn, blank = _drawn(draw_worst(exams)), _drawn(draw_worst([]))
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):

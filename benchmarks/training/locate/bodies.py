@@ -28,11 +28,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from bmetk.anatomy import Joint, Side
 from bmetk.bones.bodies import coarse_class
-from bmetk.bones.closer import COLOUR_COUNT, DEPTH_LIMIT_MM, colour_of
+from bmetk.bones.closer import COLOUR_COUNT, DEPTH_LIMIT_MM, colour_of, depth_mm
 from bmetk.bones.foot_frame import FOOT_CLASSES, foot_class, foot_frame
 from bmetk.bones.locate import CLASSES
 from bmetk.bones.surfaces import voxelize
@@ -71,12 +70,17 @@ TOE_BEND_DEG = (-60.0, 40.0)
 """Abduction drawn for a foot, 0.4 of which bends the toes."""
 
 
-def make_body(joint: str, number: int) -> dict[str, np.ndarray]:
-    """Build one body."""
-    spec = random_exam(FIRST_SEED + number, JOINTS[joint], healthy=number % 4 == 0)
+def pose_body(seed: int, joint: str, number: int) -> tuple[ExamSpec, PosedSubject]:
+    """Draw a body of a joint; a hip has both sides in view."""
+    spec = random_exam(seed, JOINTS[joint], healthy=number % 4 == 0)
     if joint == "hip":
         spec = replace(spec, side=Side.BOTH)
-    subject = pose_subject(spec)
+    return spec, pose_subject(spec)
+
+
+def make_body(joint: str, number: int) -> dict[str, np.ndarray]:
+    """Build one body."""
+    spec, subject = pose_body(FIRST_SEED + number, joint, number)
     classes = {bone.name: CLASSES.index(coarse_class(bone.bone)) for bone in subject.bones}
     return fill_body(spec, subject, classes, EXTENT_MM[joint], SPACING_MM[joint])
 
@@ -102,15 +106,10 @@ def make_foot(_joint: str, number: int) -> dict[str, np.ndarray]:
 def make_close(joint: str, number: int) -> dict[str, np.ndarray]:
     """Build one hip, knee or foot for the closer network."""
     seed = FIRST_CLOSE_SEED + number
-    if joint == "foot":
-        spec, subject = pose_foot(seed, number)
-    else:
-        spec = random_exam(seed, JOINTS[joint], healthy=number % 4 == 0)
-        spec = replace(spec, side=Side.BOTH) if joint == "hip" else spec
-        subject = pose_subject(spec)
-    colours = {bone.name: 1 + colour_of(coarse_class(bone.bone)) for bone in subject.bones}
-    if joint == "foot":
-        colours = {bone.name: 1 + colour_of(bone.name) for bone in subject.bones}
+    spec, subject = pose_foot(seed, number) if joint == "foot" else pose_body(seed, joint, number)
+    colours = {
+        bone.name: 1 + colour_of(bone.name if joint == "foot" else bone.bone.value) for bone in subject.bones
+    }
     spacing = CLOSE_SPACING_MM[joint]
     body = fill_body(spec, subject, colours, CLOSE_EXTENT_MM[joint], spacing)
     label, step = body["label"], DEPTH_STEP * spacing
@@ -121,11 +120,10 @@ def make_close(joint: str, number: int) -> dict[str, np.ndarray]:
 
 
 def signed_depth(inside: np.ndarray, spacing: float) -> np.ndarray:
-    """Measure the distance to the border on a coarser grid, positive inside, -128 to 127 at the limits."""
+    """Measure the distance to the border on a coarser grid, positive inside, -127 to 127 at the limits."""
     coarse = inside[::DEPTH_STEP, ::DEPTH_STEP, ::DEPTH_STEP]
-    within, outside = ndimage.distance_transform_edt(coarse), ndimage.distance_transform_edt(~coarse)
-    depth = np.where(coarse, within - 0.5, 0.5 - outside) * spacing
-    return np.round(np.clip(depth / DEPTH_LIMIT_MM, -1, 1) * 127).astype(np.int8)
+    depth = depth_mm(coarse, spacing) / DEPTH_LIMIT_MM
+    return np.round(np.clip(depth, -1, 1) * 127).astype(np.int8)
 
 
 def fill_body(
