@@ -56,7 +56,7 @@ def main() -> None:
         print(
             f"{folder.name}: Dice {' '.join(f'{s:.3f}' for s in scores)} mean {np.mean(scores):.3f} "
             f"(readers among each other {np.mean(among):.3f}); {found.edema.volume_ml:.1f} mL "
-            f"[{found.low.volume_ml:.1f} to {found.high.volume_ml:.1f}], readers {volumes} mL; "
+            f"[{found.edema.volume_ml:.1f}], readers {volumes} mL; "
             f"{seconds:.1f} s"
         )
 

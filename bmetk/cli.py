@@ -19,10 +19,15 @@ from bmetk.console import (
     WRONG_USAGE,
     AllowGaps,
     Config,
+    Count,
     Force,
+    Jobs,
     JointName,
     KeepIdentity,
     Out,
+    Part,
+    Population,
+    Repeat,
     SideName,
     T1File,
     Verbose,
@@ -297,17 +302,21 @@ def simulate(
 @app.command()
 def validate(
     out: Out,
-    part: Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")] = "all",
-    count: Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")] = 20,
-    population: Annotated[str, typer.Option("--population", help="test or development.")] = "test",
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")] = 1,
+    part: Part = "all",
+    count: Count = 20,
+    population: Population = "test",
+    jobs: Jobs = 1,
+    repeat: Repeat = None,
     force: Force = False,
     verbose: Verbose = False,
     config: Config = None,
 ) -> None:
     """Measure accuracy and repeatability on simulated exams, as a table and a picture."""
-    from bmetk.validation import validate_to
+    from bmetk.validation import repeat_to, validate_to
 
+    if repeat is not None:
+        say_all([*repeat_to(out, repeat, overwrite=force), f"settings: {out / 'tracking.toml'}"])
+        return
     with progress(verbose) as on_progress:
         lines = validate_to(
             out,

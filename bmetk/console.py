@@ -40,6 +40,17 @@ T1File = Annotated[
     Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
 ]
 
+Part = Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")]
+Count = Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")]
+Population = Annotated[str, typer.Option("--population", help="test or development.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")]
+Repeat = Annotated[
+    Path | None,
+    typer.Option(
+        "--repeat", metavar="DIR", help="Your own repeated scans: a folder a lesion, two results in each."
+    ),
+]
+
 
 @contextmanager
 def progress(verbose: bool) -> Iterator[Callable[[str, float], None]]:

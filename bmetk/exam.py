@@ -171,7 +171,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class RegionMeasurement:
-    """Edema of one region; volumes are mL, and None where the region was not imaged."""
+    """Edema of one region; volumes are mL, and None where the region was not imaged.
+
+    ``edema_ml_low`` to ``edema_ml_high`` is the interval that holds the truth in 95 of 100 regions;
+    ``detection_limit_ml`` the volume below which edema may escape; ``grade`` that of MOAKS by the share of
+    the region: 0 none, 1 below 33 %, 2 up to 66 %, 3 above (Hunter et al. 2011,
+    doi:10.1016/j.joca.2011.05.004).
+    """
 
     region: str
     bone: str
@@ -183,11 +189,20 @@ class RegionMeasurement:
     edema_ml_high: float | None = None
     edema_fraction: float | None = None
     ratio_median: float | None = None
+    detection_limit_ml: float | None = None
+    grade: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """One connected piece of edema."""
+    """One connected piece of edema in one bone.
+
+    ``depth_mm`` is its least distance to the joint surface, or to the surface of the bone where no other
+    bone is near; ``water_fraction`` the mean share of edema water's signal, None where no muscle tells it;
+    ``contrast`` the mean fluid signal above normal marrow, in units of normal marrow; ``diffuse`` whether
+    it takes a third or more of a region; ``subchondral`` whether it touches the plate below the joint
+    surface.
+    """
 
     id: int
     volume_ml: float
@@ -198,6 +213,10 @@ class Lesion:
     side: Side | None
     mean_ratio: float
     subchondral: bool | None = None
+    depth_mm: float | None = None
+    water_fraction: float | None = None
+    contrast: float | None = None
+    diffuse: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

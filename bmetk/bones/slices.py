@@ -17,11 +17,10 @@ from importlib.resources import files
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bmetk.anatomy import Joint
 from bmetk.errors import GeometryError
-from bmetk.image import Grid, ScalarImage, crop_grid
+from bmetk.image import Grid, ScalarImage, crop_grid, shrink_in_plane
 
 FloatArray = NDArray[np.float32]
 
@@ -37,8 +36,6 @@ _FIRST_TOLD = 7
 _JOINT_FLAG = {Joint.HIP: 0, Joint.KNEE: 1, Joint.ANKLE: 2, Joint.FOOT: 2}
 _BODY = 0.1
 """Share of the brightest intensity below which a voxel is air."""
-_BLUR = 0.42
-"""Anti-alias Gaussian: its sigma per millimetre of resolution given up."""
 
 # By the axis of the slice normal (x, y, z): the plane's flag, and the LPS directions of down and right.
 _LAYOUT = {
@@ -151,28 +148,6 @@ def stand_upright(image: ScalarImage) -> tuple[ScalarImage, int]:
             affine[:3, place] *= -1
     grid = Grid((array.shape[0], array.shape[1], array.shape[2]), affine)
     return ScalarImage(np.ascontiguousarray(array), grid), plane
-
-
-def shrink_in_plane(image: ScalarImage, pixel_mm: float) -> ScalarImage:
-    """Resample rows and columns to about ``pixel_mm``, blurring what gets lost; slices stay."""
-    array = np.nan_to_num(np.asarray(image.array, dtype=np.float32), posinf=0.0, neginf=0.0)
-    shape = [array.shape[0]]
-    spacing = [image.grid.spacing_mm[0]]
-    for axis in (1, 2):
-        fine = image.grid.spacing_mm[axis]
-        count = max(8, round(array.shape[axis] * fine / pixel_mm))
-        shape.append(count)
-        spacing.append(array.shape[axis] * fine / count)
-        sigma = _BLUR * np.sqrt(max(spacing[axis] ** 2 - fine**2, 0.0)) / fine
-        if sigma > 0.2:  # voxels; less is no blur at all
-            array = ndimage.gaussian_filter1d(array, sigma, axis=axis, mode="nearest", truncate=2.5)
-    factors = [new / old for new, old in zip(shape, array.shape, strict=True)]
-    array = ndimage.zoom(array, factors, order=1, mode="nearest", grid_mode=True)
-    start = image.grid.to_world([0.0, *((1 / f - 1) / 2 for f in factors[1:])])
-    grid = Grid.from_axes(
-        (shape[0], shape[1], shape[2]), (spacing[0], spacing[1], spacing[2]), image.grid.axes, start
-    )
-    return ScalarImage(array, grid)
 
 
 def normalize(array: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from bmetk.anatomy import Label, Region, Side
+from bmetk.edema.necrosis import double_lines
 from bmetk.edema.segment import EdemaMap
 from bmetk.edema.volume import BoolArray
 from bmetk.exam import Finding, Segmentation
@@ -23,7 +24,7 @@ _LINE_DEPTH_MM = 10.0
 def observe_findings(
     t1: ScalarImage | None, fluid: ScalarImage, bones: Segmentation, regions: Segmentation, found: EdemaMap
 ) -> tuple[Finding, ...]:
-    """Observe joint fluid, a spared medial femoral head and a dark line within the edema.
+    """Observe joint fluid, the femoral heads, a dark line within the edema, and signs of osteonecrosis.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ def observe_findings(
     findings += _spared_heads(regions, found)
     if t1 is not None:
         findings += _dark_line(t1, fluid, regions, found)
+        findings += double_lines(t1, fluid, regions, found.edema)
     return tuple(findings)
 
 

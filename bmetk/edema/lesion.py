@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
 
-from bmetk.edema.candidates import connect
+from bmetk.anatomy import Label
+from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.segment import EdemaMap
-from bmetk.edema.volume import boxes, depth_below_surface
+from bmetk.edema.volume import BoolArray, Float32Array, boxes
 from bmetk.exam import Lesion, Segmentation
-from bmetk.image import Box, crop_grid
+from bmetk.image import Box, Grid, crop_grid
 
-_SUBCHONDRAL_MM = 4.0
+_JOINT_GAP_MM = 9.0
+"""Bone surfaces that face each other across a joint lie within this distance."""
+_PLATE_MM = 3.0
+_REACH_MM = 30.0
+_DIFFUSE_SHARE = 1 / 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bones:
+    """Regions numbered by their bone: arrays of shape (S, R, C), and the numbers' meaning."""
+
+    regions: npt.NDArray[np.uint8]
+    bones: npt.NDArray[np.uint8]
+    meaning: dict[int, Label]
+    sizes: npt.NDArray[np.intp]
+    grid: Grid
 
 
 def find_lesions(found: EdemaMap, regions: Segmentation) -> tuple[Lesion, ...]:
@@ -29,44 +47,34 @@ def find_lesions(found: EdemaMap, regions: Segmentation) -> tuple[Lesion, ...]:
         If the images do not share a grid.
     """
     regions.grid.require_match(found.edema.grid, "regions and edema")
-    pieces = [
-        (value_box, mask)
-        for bone in sorted({(label.bone, label.side or "") for label in regions.meaning.values()})
-        for value_box, mask in _pieces_of(bone, found, regions)
-    ]
+    area = _number_bones(regions)
+    labels = connect_by_bone(found.edema.array & (area.bones > 0), area.bones)
+    pieces = [(box, labels[box] == value) for value, box in boxes(labels, pad=0)]
     pieces.sort(key=lambda piece: -int(piece[1].sum()))
-    return tuple(_describe(number, box, mask, found, regions) for number, (box, mask) in enumerate(pieces, 1))
+    return tuple(_describe(number, box, mask, found, area) for number, (box, mask) in enumerate(pieces, 1))
 
 
-Piece = tuple[Box, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]
+def _number_bones(regions: Segmentation) -> _Bones:
+    """Give all regions of a bone one number."""
+    names = sorted({(label.bone, label.side or "") for label in regions.meaning.values()})
+    table = np.zeros(256, np.uint8)
+    for value, label in regions.meaning.items():
+        table[value] = 1 + names.index((label.bone, label.side or ""))
+    labels = regions.labels.array
+    sizes = np.bincount(labels.ravel(), minlength=256)
+    return _Bones(labels, table[labels], dict(regions.meaning), sizes, regions.grid)
 
 
-def _pieces_of(bone: tuple[str, str], found: EdemaMap, regions: Segmentation) -> list[Piece]:
-    """List the connected pieces within one bone of one side."""
-    values = [v for v, label in regions.meaning.items() if (label.bone, label.side or "") == bone]
-    chosen = np.zeros(256, dtype=bool)
-    chosen[values] = True
-    labels = connect(found.edema.array & chosen[regions.labels.array])
-    return [(box, labels[box] == value) for value, box in boxes(labels, pad=0)]
-
-
-def _describe(
-    number: int,
-    box: Box,
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-    found: EdemaMap,
-    regions: Segmentation,
-) -> Lesion:
-    grid = crop_grid(regions.grid, box)
-    labels = regions.labels.array[box]
+def _describe(number: int, box: Box, mask: BoolArray, found: EdemaMap, area: _Bones) -> Lesion:
+    grid = crop_grid(area.grid, box)
     index = np.argwhere(mask)
-    points = grid.to_world(index)
     extent = (index.max(axis=0) - index.min(axis=0) + 1) * np.asarray(grid.spacing_mm)
-    shares: dict[str, float] = defaultdict(float)
-    for value, count in zip(*np.unique(labels[mask], return_counts=True), strict=True):
-        shares[regions.meaning[int(value)].name] += float(count) / len(index)
-    main = regions.meaning[int(np.bincount(labels[mask]).argmax())]
-    centroid = points.mean(axis=0)
+    counts = np.bincount(area.regions[box][mask], minlength=256)
+    shares = {area.meaning[int(v)].name: float(counts[v]) / len(index) for v in np.flatnonzero(counts)}
+    main = area.meaning[int(counts.argmax())]
+    centroid = grid.to_world(index).mean(axis=0)
+    depth = joint_depth_mm(box, mask, area.bones, area.grid)
+    water = found.water.array[box][mask]
     return Lesion(
         id=number,
         volume_ml=len(index) * grid.voxel_ml,
@@ -76,17 +84,45 @@ def _describe(
         bone=main.bone,
         side=main.side,
         mean_ratio=float(found.ratio.array[box][mask].mean()),
-        subchondral=_near_surface(box, mask, regions),
+        subchondral=depth <= _PLATE_MM,
+        depth_mm=depth,
+        water_fraction=float(water.mean()) if water.any() else None,
+        contrast=float(found.contrast.array[box][mask].mean()),
+        diffuse=bool((counts[counts > 0] / area.sizes[counts > 0]).max() >= _DIFFUSE_SHARE),
     )
 
 
-def _near_surface(
-    box: Box, mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], regions: Segmentation
-) -> bool:
-    """Tell whether a lesion comes within 4 mm of the surface of its bone."""
-    wide = tuple(slice(max(0, b.start - 8), b.stop + 8) for b in box)
+def joint_depth_mm(box: Box, mask: BoolArray, bones: npt.NDArray[np.uint8], grid: Grid) -> float:
+    """Measure how near a lesion comes to the joint surface of its bone, mm; half a voxel at least.
+
+    The joint surface is what lies within 9 mm of another bone; where there is none within reach, it is all of
+    the bone's surface.
+
+    Parameters
+    ----------
+    box : place of the lesion
+    mask : bool, shape of the box
+    bones : uint8, shape (S, R, C), a number for each bone
+    grid : Grid of ``bones``
+    """
+    wide = [
+        slice(max(0, b.start - int(_REACH_MM / s)), min(n, b.stop + int(_REACH_MM / s)))
+        for b, s, n in zip(box, grid.spacing_mm, bones.shape, strict=True)
+    ]
+    around = bones[wide[0], wide[1], wide[2]]
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, wide, strict=True))
-    area: Box = (wide[0], wide[1], wide[2])
-    bone = (regions.labels.array[area] > 0).astype(np.uint8)
-    depth = depth_below_surface(bone, crop_grid(regions.grid, area))[inner]
-    return bool(depth[mask].min() <= _SUBCHONDRAL_MM)
+    own = around == np.bincount(around[inner][mask]).argmax()
+    surface = own & ~ndimage.binary_erosion(own, border_value=1)
+    other = (around > 0) & ~own
+    if other.any():
+        facing = surface & (_distance(other, grid) <= _JOINT_GAP_MM)
+        surface = facing if facing.any() else surface
+    if not surface.any():
+        return _REACH_MM
+    least = min(grid.spacing_mm) / 2
+    return float(max(_distance(surface, grid)[inner][mask].min(), least))
+
+
+def _distance(mask: BoolArray, grid: Grid) -> Float32Array:
+    """Measure the distance to a mask, mm."""
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=grid.spacing_mm), np.float32)

@@ -9,11 +9,14 @@ import numpy as np
 
 from bmetk.anatomy import Label
 from bmetk.edema.segment import EdemaMap
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.uncertainty import DOUBTFUL, SURE, IntervalModel, detection_limit_ml
 from bmetk.exam import RegionMeasurement, Segmentation
 from bmetk.image import Mask
 
 _COUNTS = 256
 _Counts = np.ndarray[tuple[int], np.dtype[np.intp]]
+_GRADE_SHARES = (0.33, 0.66)
 
 
 def measure_regions(
@@ -23,6 +26,7 @@ def measure_regions(
     expected: Sequence[Label] = (),
     *,
     whole_ml: Mapping[Label, float] | None = None,
+    settings: EdemaSettings | None = None,
 ) -> tuple[RegionMeasurement, ...]:
     """Measure the edema inside each region.
 
@@ -34,6 +38,7 @@ def measure_regions(
     expected : regions that an exam of this joint should show; those not imaged get coverage 0
     whole_ml : volume of each region as far as its bone reaches, imaged or not, mL; coverage is the
         imaged part of it. Without it coverage is relative to what the fluid-sensitive series shows.
+    settings : EdemaSettings that ``found`` was made with
 
     Raises
     ------
@@ -45,6 +50,7 @@ def measure_regions(
         regions.grid.require_match(found.edema.grid, "regions and edema")
     counts = _counts(found, regions, covered)
     voxel_ml = regions.grid.voxel_ml
+    limit_ml = detection_limit_ml(regions.grid, (settings or EdemaSettings()).minimal_ml)
     rows = {}
     for value, label in regions.meaning.items():
         drawn, imaged = counts["drawn"][value] * voxel_ml, counts["imaged"][value] * voxel_ml
@@ -52,10 +58,21 @@ def measure_regions(
             continue
         coverage = min(1.0, imaged / max((whole_ml or {}).get(label, drawn), drawn))
         row = RegionMeasurement(label.name, label.bone, label.side, float(coverage), bone_ml=float(imaged))
-        rows[label] = row if found is None else _with_edema(row, found, counts, value, regions, covered)
+        if found is not None:
+            row = replace(row, detection_limit_ml=limit_ml)
+            row = _with_edema(row, found, counts, value, regions, covered)
+        rows[label] = row
     for label in expected:
         rows.setdefault(label, RegionMeasurement(label.name, label.bone, label.side, 0.0))
     return tuple(rows.values())
+
+
+def grade(fraction: float) -> int:
+    """Grade the edematous share of a region as MOAKS does: 0 none, 1 below 33 %, 2 up to 66 %, 3 above.
+
+    Hunter et al. 2011, doi:10.1016/j.joca.2011.05.004.
+    """
+    return 0 if fraction <= 0 else 1 + sum(fraction >= share for share in _GRADE_SHARES)
 
 
 def _with_edema(
@@ -68,15 +85,18 @@ def _with_edema(
 ) -> RegionMeasurement:
     """Add the edema of one region to its row."""
     voxel_ml = regions.grid.voxel_ml
-    low, edema, high = (float(counts[name][value] * voxel_ml) for name in ("low", "edema", "high"))
+    smallest, edema, largest = (float(counts[n][value] * voxel_ml) for n in ("sure", "edema", "doubtful"))
+    low, high = IntervalModel().interval_ml(edema, smallest, largest)
     ratio = found.ratio.array[(regions.labels.array == value) & covered.array]
+    fraction = edema / (row.bone_ml or 1.0)
     return replace(
         row,
         edema_ml=edema,
-        edema_ml_low=min(low, edema),
-        edema_ml_high=max(high, edema),
-        edema_fraction=edema / (row.bone_ml or 1.0),
+        edema_ml_low=low,
+        edema_ml_high=min(high, row.bone_ml or high),
+        edema_fraction=fraction,
         ratio_median=float(np.median(ratio)),
+        grade=grade(fraction),
     )
 
 
@@ -85,7 +105,9 @@ def _counts(found: EdemaMap | None, regions: Segmentation, covered: Mask) -> dic
     labels = regions.labels.array
     masks = {"imaged": covered.array}
     if found is not None:
-        masks |= {"edema": found.edema.array, "low": found.low.array, "high": found.high.array}
+        edema, probability = found.edema.array, found.probability.array
+        masks |= {"edema": edema, "sure": edema & (probability >= SURE)}
+        masks |= {"doubtful": edema | (probability >= DOUBTFUL)}
     counts = {
         name: np.bincount(labels[mask & covered.array], minlength=_COUNTS) for name, mask in masks.items()
     }

@@ -23,6 +23,7 @@ _BINS = 160
 _FATTY_SHARE = 0.6
 _LEAST_PEAK = 0.3
 _LEAST_SHARE = 0.08
+_LEAST_WATER = 0.5
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 
@@ -36,6 +37,21 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scale:
+    """From intensities as acquired to units of normal fatty marrow, on any grid."""
+
+    shading: Shading
+    t1: float
+    fluid: float
+
+    def apply(self, volume: MarrowVolume) -> tuple[Float32Array | None, Float32Array]:
+        """Return T1 and fluid of a volume, normalised, shape (S, R, C) each."""
+        gain_t1, gain_fluid = self.shading.gains(volume.grid)
+        t1 = None if volume.t1 is None else volume.t1 / (gain_t1 * np.float32(self.t1))
+        return t1, volume.fluid / (gain_fluid * np.float32(self.fluid))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NormalisedMarrow:
     """Both series freed of shading, in units of normal fatty marrow.
 
@@ -43,12 +59,20 @@ class NormalisedMarrow:
     ----------
     volume : MarrowVolume whose ``t1`` and ``fluid`` are normalised
     muscle : fluid signal of muscle in the same units; None where none was found
+    scale : Scale that was applied
     checks : what was doubtful
     """
 
     volume: MarrowVolume
     muscle: float | None
+    scale: Scale
     checks: tuple[Check, ...]
+
+    def water_level(self, water_to_muscle: float) -> float:
+        """Fluid signal of edema's water above normal marrow, in its units; infinite without muscle."""
+        if self.muscle is None:
+            return float("inf")
+        return max(self.muscle * water_to_muscle - 1, _LEAST_WATER)
 
 
 def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow:
@@ -60,17 +84,19 @@ def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow
     settings : EdemaSettings
     """
     near = _surroundings(volume, settings.shading_margin_mm)
-    flat, shading = _flattened(volume, near, settings)
+    shading = _shading_of(volume, near, settings)
+    t1, fluid = Scale(shading, 1.0, 1.0).apply(volume)
+    flat = replace(volume, t1=t1, fluid=fluid)
     core = (flat.depth_mm >= _core_depth(flat)) & flat.covered
     reference_t1, reference, share = _normal_marrow(flat, core)
     scaled = replace(
         flat,
-        t1=None if flat.t1 is None else (flat.t1 / np.float32(reference_t1)),
-        fluid=flat.fluid / np.float32(reference.value),
+        t1=None if t1 is None else t1 / np.float32(reference_t1),
+        fluid=fluid / np.float32(reference.value),
     )
     muscle = _muscle_level(scaled, near)
     checks = (_shading_check(shading), _marrow_check(scaled, near, share))
-    return NormalisedMarrow(scaled, muscle, checks)
+    return NormalisedMarrow(scaled, muscle, Scale(shading, reference_t1, reference.value), checks)
 
 
 def usual_level(values: npt.NDArray[np.floating]) -> Level:
@@ -119,21 +145,17 @@ def _surroundings(volume: MarrowVolume, margin_mm: float) -> BoolArray:
     return np.asarray(marked & volume.covered)
 
 
-def _flattened(
-    volume: MarrowVolume, near: BoolArray, settings: EdemaSettings
-) -> tuple[MarrowVolume, Shading]:
-    """Divide both series by their shading; without T1 it cannot be told from tissue."""
+def _shading_of(volume: MarrowVolume, near: BoolArray, settings: EdemaSettings) -> Shading:
+    """Estimate the shading of both series; without T1 it cannot be told from tissue."""
     if not settings.correct_shading or volume.t1 is None:
-        return volume, no_shading()
+        return no_shading()
     signal = near & (volume.t1 > 0.1 * np.median(volume.t1[volume.bones > 0])) & (volume.fluid > 0)
     index = np.flatnonzero(signal)
     if index.size < 500:
-        return volume, no_shading()
+        return no_shading()
     chosen = index[:: max(1, index.size // _SAMPLE)]
     points = volume.grid.to_world(np.column_stack(np.unravel_index(chosen, volume.grid.shape)))
-    shading = estimate_shading(points, volume.t1.ravel()[chosen], volume.fluid.ravel()[chosen])
-    gain_t1, gain_fluid = shading.gains(volume.grid)
-    return replace(volume, t1=volume.t1 / gain_t1, fluid=volume.fluid / gain_fluid), shading
+    return estimate_shading(points, volume.t1.ravel()[chosen], volume.fluid.ravel()[chosen])
 
 
 def _normal_marrow(volume: MarrowVolume, core: BoolArray) -> tuple[float, Level, float]:

@@ -6,90 +6,74 @@ from dataclasses import dataclass
 
 from bmetk.errors import SettingsError
 
+_SHARES = (
+    "edge_probability",
+    "least_probability",
+    "seed_probability",
+    "outline_share",
+    "uncertain_share",
+    "measured_share",
+    "red_slope",
+    "red_loss",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class EdemaSettings:
     """Settings of the edema stage.
 
-    Parameters
-    ----------
-    correct_shading : estimate and remove the coil's smooth shading
-    shading_margin_mm : soft tissue around the bones that the shading is estimated from
-    rim_mm : outer shell of a bone where no lesion may begin (cortex and partial volume)
-    edge_mm : outer shell of a bone that is never counted
-    rim_share : both shells take at most this share of a bone's greatest depth, so that small bones stay
-    smoothing_mm : standard deviation of the in-plane smoothing before detection
-    seed_z, grow_z : deviations above normal marrow where a lesion begins, and to where it may grow
-    minimal_contrast : a lesion's own level above normal marrow, as a share of normal marrow
-    minimal_water : a lesion's own level as a share of free water's signal, where muscle tells it
-    red_water, red_slope : below this share of water's signal, and below this share for each share of T1
-        lost, marrow is red
-    edema_slope : slope above which marrow is edema although much red marrow is as bright
-    fat_water, fat_slope : below this share of water's signal, and above this slope, it is fat that escaped
-        suppression
-    red_share : share of the marrow that must be red before its brightness counts
-    red_window_mm : distance over which the two are averaged
-    cyst_water : free fluid is brighter than this multiple of edema's water
-    satellite_volumes, satellite_contrast : a thing with a lesion this much larger and brighter in the same
-        bone is not counted
-    pattern_slope, pattern_loss, pattern_contrast, pattern_ml : nor red marrow beside a lesion at least so
-        large and so much brighter: its contrast for each share of T1 lost is below this share of the
-        lesion's, and within the lesion's bone so is its loss of T1
-    pattern_fat : nor one whose contrast for each share of T1 lost exceeds a lesion's by this factor
-    bleed_mm : distance over which bright fluid beside a bone shines into it
+    Parameters ---------- correct_shading : estimate and remove the coil's smooth shading shading_margin_mm
+    : soft tissue around the bones that the shading is estimated from least_probability : 0 to 1; a lesion
+    is what is at least so likely to be edema seed_probability : 0 to 1; it holds voxels at least so likely,
+    and these tell its level edge_probability : 0 to 1; its outline goes no further than to voxels at least
+    so likely seed_ml : least volume of the voxels that are beyond doubt minimal_ml : lesions below this are
+    not believed smoothing_mm : standard deviation of the in-plane smoothing before the outline
+    level_window_mm : standard deviation of the distance over which a lesion's own level is taken
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
-    outline_water : share of free water's signal at which a voxel is edema whatever its neighbours are
-    uncertain_share : half width of the outline's uncertainty, as a share of that height
-    peak_window_mm : distance over which a lesion's own level is taken
-    minimal_ml : lesions below this are not believed
-    seed_ml : least volume of a lesion's beginnings
-    rim_lesion_mm : a lesion that nowhere lies deeper than this below the surface is partial volume
-    tube_ratio, tube_ml : a thing that much longer than it is thick, and smaller than this, is a vessel
+    uncertain_share : standard deviation of that height measured_share : 0 to 1; least part of a lesion that
+    lies in the regions that are measured red_ml, red_contrast, red_slope, red_loss : beside a lesion larger
+    than this and so many times brighter, what
+        has less than this share of its contrast for each share of T1 lost is red marrow; within the lesion's
+        bone it must have lost less than this share of the lesion's loss of T1
+    threads : processor threads of the network
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
     """
 
     correct_shading: bool = True
     shading_margin_mm: float = 15.0
-    rim_mm: float = 1.5
-    edge_mm: float = 0.6
-    rim_share: float = 0.35
-    smoothing_mm: float = 0.7
-    seed_z: float = 4.5
-    grow_z: float = 2.5
-    minimal_contrast: float = 0.35
-    minimal_water: float = 0.2
-    cyst_water: float = 1.5
-    red_water: float = 0.45
-    red_slope: float = 0.9
-    edema_slope: float = 2.0
-    fat_water: float = 0.3
-    fat_slope: float = 4.0
-    red_share: float = 0.03
-    red_window_mm: float = 2.5
-    satellite_volumes: float = 8.0
-    satellite_contrast: float = 1.8
-    pattern_slope: float = 0.75
-    pattern_loss: float = 0.8
-    pattern_contrast: float = 1.3
-    pattern_ml: float = 1.0
-    pattern_fat: float = 3.0
-    bleed_mm: float = 2.5
-    outline_share: float = 0.5
-    outline_water: float = 0.4
-    uncertain_share: float = 0.3
-    peak_window_mm: float = 6.0
-    minimal_ml: float = 0.08
+    least_probability: float = 0.5
+    seed_probability: float = 0.8
+    edge_probability: float = 0.15
     seed_ml: float = 0.03
-    rim_lesion_mm: float = 2.5
-    tube_ratio: float = 4.0
-    tube_ml: float = 0.4
+    minimal_ml: float = 0.08
+    smoothing_mm: float = 0.7
+    level_window_mm: float = 6.0
+    outline_share: float = 0.5
+    uncertain_share: float = 0.15
+    measured_share: float = 0.2
+    red_ml: float = 1.0
+    red_contrast: float = 1.2
+    red_slope: float = 0.85
+    red_loss: float = 0.8
+    threads: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 < self.grow_z <= self.seed_z:
-            raise SettingsError(f"grow_z must lie between 0 and seed_z, got {self.grow_z} and {self.seed_z}")
-        low, high = self.outline_share - self.uncertain_share, self.outline_share + self.uncertain_share
-        if not 0 < low <= high < 1:
+        for name in _SHARES:
+            if not 0 < getattr(self, name) < 1:
+                raise SettingsError(f"edema.{name} must lie between 0 and 1, got {getattr(self, name)}")
+        if not self.edge_probability <= self.least_probability <= self.seed_probability:
             raise SettingsError(
-                f"outline_share +- uncertain_share must lie within 0 and 1, got {low} to {high}"
+                "edema.edge_probability, least_probability and seed_probability must not fall, got "
+                f"{self.edge_probability}, {self.least_probability} and {self.seed_probability}"
             )
-        if min(self.rim_mm, self.edge_mm, self.smoothing_mm, self.minimal_ml) < 0:
-            raise SettingsError("rim_mm, edge_mm, smoothing_mm and minimal_ml must not be below 0")
+        for name in ("shading_margin_mm", "seed_ml", "minimal_ml", "smoothing_mm", "red_ml", "red_contrast"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"edema.{name} must not be below 0, got {getattr(self, name)}")
+        if not self.level_window_mm > 0:
+            raise SettingsError(f"edema.level_window_mm must be above 0 mm, got {self.level_window_mm} mm")
+        if self.threads < 1:
+            raise SettingsError(f"edema.threads must be 1 or more, got {self.threads}")

@@ -9,6 +9,7 @@ from bmetk.image.resample import (
     resample_labels,
     resample_mask,
     resample_scalar,
+    shrink_in_plane,
 )
 from bmetk.image.transform import RigidTransform
 
@@ -26,4 +27,5 @@ __all__ = [
     "resample_labels",
     "resample_mask",
     "resample_scalar",
+    "shrink_in_plane",
 ]

@@ -300,6 +300,18 @@ def exam_population(
     return tuple(random_exam(first + n, joint, healthy=healthy) for n in range(count))
 
 
+def necrosis_population(name: str, count: int) -> tuple[ExamSpec, ...]:
+    """Draw the first ``count`` hips and ankles with osteonecrosis, every second one with edema besides."""
+    first = _first_seed(name) + 600_000
+    exams = []
+    for n in range(count):
+        joint = (Joint.HIP, Joint.HIP, Joint.ANKLE)[n % 3]
+        spec = random_exam(first + n, joint, healthy=n % 2 == 0)
+        side = (Side.RIGHT, Side.LEFT)[n % 2] if spec.side is Side.BOTH else spec.side
+        exams.append(replace(spec, signs=replace(spec.signs, osteonecrosis=side)))
+    return tuple(exams)
+
+
 def retest_population(
     name: str, count: int, joint: Joint | None = None
 ) -> tuple[tuple[ExamSpec, ExamSpec], ...]:

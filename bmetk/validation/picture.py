@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bmetk.validation.run import BoneView, ExamScore
+from bmetk.validation.run import ExamScore, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 _WORST = 6
-"""Exams whose worst bone is shown."""
+"""Views shown."""
 _AROUND_MM = 15.0
 
 
@@ -39,27 +39,24 @@ def draw_validation(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) ->
     return stream.getvalue()
 
 
-def draw_worst(exams: Sequence[ExamScore]) -> bytes:
-    """Draw the worst bone of the worst exams, with its true and its found outline, as PNG."""
+def draw_worst(what: str, views: Sequence[tuple[str, View]]) -> bytes:
+    """Draw the worst of named views with their true and their found outline, as PNG."""
     from matplotlib.figure import Figure
 
-    shown = [(exam, view) for exam in exams if (view := exam.worst) is not None]
-    shown = sorted(shown, key=lambda pair: pair[1].score.dice)[:_WORST]
+    shown = sorted(views, key=lambda pair: pair[1].dice)[:_WORST]
     rows = max(1, -(-len(shown) // 3))
     page = Figure(figsize=(13, 4.8 * rows), layout="constrained")
-    page.suptitle("Worst bones: true outline blue, found orange")
-    for number, (exam, view) in enumerate(shown, start=1):
-        axes, worst = page.add_subplot(rows, 3, number), view.score
-        axes.set_title(
-            f"{exam.name}: {worst.side} {worst.bone.replace('_', ' ')}, {worst.dice:.2f}", fontsize=10
-        )
+    page.suptitle(f"{what}: true outline blue, found orange")
+    for number, (name, view) in enumerate(shown, start=1):
+        axes = page.add_subplot(rows, 3, number)
+        axes.set_title(f"{name}: {view.title}, {view.dice:.2f}", fontsize=10)
         _draw_outlines(axes, view)
     stream = BytesIO()
     page.savefig(stream, format="png", dpi=110)
     return stream.getvalue()
 
 
-def _draw_outlines(axes: Axes, view: BoneView) -> None:
+def _draw_outlines(axes: Axes, view: View) -> None:
     """Show the part of a slice about both outlines, millimetres square."""
     rows, columns = np.nonzero(view.true | view.found)
     margin = [round(_AROUND_MM / pixel) for pixel in view.pixel_mm]

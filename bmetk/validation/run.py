@@ -16,13 +16,14 @@ from bmetk.bones import provide_bones
 from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
-from bmetk.image import ScalarImage, resample_scalar
+from bmetk.image import Mask, ScalarImage, resample_scalar
 from bmetk.pipeline import Progress, analyze, track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import ExamSpec, PatientSpec, SimulatedExam
 from bmetk.simulate.truth import measure_truth
 from bmetk.tracking import Event, Timeline
 from bmetk.validation.score import Retrieval, boundary_distance_mm, dice, retrieve
+from bmetk.validation.signs import FindingScore, score_findings
 from bmetk.validation.truth import exam_of, true_result
 
 WORTH_ML = 0.5
@@ -49,10 +50,11 @@ class BoneScore:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BoneView:
-    """The slice that shows most of a bone: image and outlines, shape (R, C); pixels (row, column) in mm."""
+class View:
+    """One slice of what was scored: image and outlines, shape (R, C); pixels (row, column) in mm."""
 
-    score: BoneScore
+    title: str
+    dice: float
     image: npt.NDArray[np.float32]
     true: npt.NDArray[np.bool_]
     found: npt.NDArray[np.bool_]
@@ -69,6 +71,8 @@ class RegionScore:
     found_ml: float | None
     low_ml: float | None
     high_ml: float | None
+    limit_ml: float | None = None
+    """Detection limit that the exam itself states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,12 @@ class ExamScore:
     found_ml: float = 0.0
     dice: float = 0.0
     bones: tuple[BoneScore, ...] = ()
-    worst: BoneView | None = None
+    worst: View | None = None
     """The bone with the least Dice."""
+    edema: View | None = None
+    """The slice where most of the edema was missed or made up."""
     regions: tuple[RegionScore, ...] = ()
+    findings: tuple[FindingScore, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     peak_mb: float = 0.0
 
@@ -147,8 +154,10 @@ def score_exam(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         found_ml=result.edema.volume_ml,
         dice=dice(result.edema.array, true.array),
         bones=scores,
-        worst=_view(scores, simulated, result.bones),
+        worst=_worst_bone(scores, simulated, result.bones),
+        edema=_edema_view(simulated, result.edema),
         regions=tuple(_region_scores(simulated, result)),
+        findings=tuple(score_findings(spec, result.findings)),
         seconds=dict(result.seconds),
         peak_mb=_peak_mb(),
     )
@@ -174,7 +183,7 @@ def score_bones(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         found_side=found.side,
         untold=_recognise(simulated, settings),
         bones=scores,
-        worst=_view(scores, simulated, bones),
+        worst=_worst_bone(scores, simulated, bones),
         seconds={"bones": seconds},
         peak_mb=_peak_mb(),
     )
@@ -211,8 +220,8 @@ def _bone_scores(truth: Segmentation, bones: Segmentation, checks: Sequence[Chec
         )
 
 
-def _view(scores: Sequence[BoneScore], simulated: SimulatedExam, bones: Segmentation) -> BoneView | None:
-    """Show the bone with the least Dice, of those that count."""
+def _worst_bone(scores: Sequence[BoneScore], simulated: SimulatedExam, bones: Segmentation) -> View | None:
+    """Show the bone with the least Dice, of those that count, in the slice that shows most of it."""
     counted = [score for score in scores if score.true_ml >= WORTH_ML]
     if not counted:
         return None
@@ -224,8 +233,31 @@ def _view(scores: Sequence[BoneScore], simulated: SimulatedExam, bones: Segmenta
     true, found = truth.labels.array == value, bones.labels.array == value
     number = int(np.count_nonzero(true, axis=(1, 2)).argmax())
     image: ScalarImage = resample_scalar(simulated.t1.image, truth.grid, simulated.truth.motion)
-    pixel = (truth.grid.spacing_mm[1], truth.grid.spacing_mm[2])
-    return BoneView(worst, image.array[number].astype(np.float32), true[number], found[number], pixel)
+    title = f"{worst.side} {worst.bone.replace('_', ' ')}"
+    return _view(title, worst.dice, image, true, found, number)
+
+
+def _edema_view(simulated: SimulatedExam, found: Mask) -> View | None:
+    """Show the slice with most that was missed or made up; None where there is nothing to see."""
+    true = simulated.truth.edema.array
+    if not (true | found.array).any():
+        return None
+    wrong, shown = (np.count_nonzero(m, axis=(1, 2)) for m in (true ^ found.array, true | found.array))
+    number = int((wrong + 0.01 * shown).argmax())
+    title = f"{simulated.spec.joint}, {simulated.fluid.contrast}"
+    return _view(title, dice(found.array, true), simulated.fluid.image, true, found.array, number)
+
+
+def _view(
+    title: str,
+    overlap: float,
+    image: ScalarImage,
+    true: npt.NDArray[np.bool_],
+    found: npt.NDArray[np.bool_],
+    number: int,
+) -> View:
+    pixel = (image.grid.spacing_mm[1], image.grid.spacing_mm[2])
+    return View(title, overlap, image.array[number].astype(np.float32), true[number], found[number], pixel)
 
 
 def _region_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[RegionScore]:
@@ -241,6 +273,7 @@ def _region_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[Reg
             found_ml=None if row is None else row.edema_ml,
             low_ml=None if row is None else row.edema_ml_low,
             high_ml=None if row is None else row.edema_ml_high,
+            limit_ml=None if row is None else row.detection_limit_ml,
         )
 
 

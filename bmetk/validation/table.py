@@ -15,6 +15,8 @@ from bmetk.validation.score import Retrieval
 
 LESION_ML = 1.0
 """Lesions above this volume count for the relative volume error."""
+LEAST_ML = 0.1
+"""Regions with less edema, true and found, say nothing of the intervals."""
 POOR_DICE = 0.7
 """An outline below it should be flagged."""
 
@@ -90,17 +92,37 @@ def edema_figures(exams: Sequence[ExamScore], healthy: Sequence[ExamScore]) -> I
     yield from figure("edema", "volume error", (100 * e for e in errors), "%", "median")
     yield from figure("edema", "volume error", (100 * e for e in errors), "%", "max")
     yield Figure("edema", "lesions above 1 mL missed", sum(e.dice == 0 for e in sick), "exams", len(sick))
-    regions = [region for exam in done for region in exam.regions if region.true_ml >= LESION_ML]
+    yield from _interval_figures(done)
+    false = [exam.found_ml for exam in healthy if not exam.failure]
+    yield from figure("edema", "false edema, healthy", false, "mL")
+    yield from figure("edema", "false edema, healthy", false, "mL", "max")
+
+
+def _interval_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
+    """How often the interval of a region with edema, true or found, holds the truth, and what escaped."""
+    regions = [region for exam in exams for region in exam.regions if region.found_ml is not None]
     held = [
         region.low_ml is not None
         and region.high_ml is not None
         and region.low_ml <= region.true_ml <= region.high_ml
         for region in regions
+        if region.true_ml >= LEAST_ML or (region.found_ml or 0) >= LEAST_ML
     ]
     yield from figure("edema", "interval holds the truth", (100.0 * h for h in held), "%")
-    false = [exam.found_ml for exam in healthy if not exam.failure]
-    yield from figure("edema", "false edema, healthy", false, "mL")
-    yield from figure("edema", "false edema, healthy", false, "mL", "max")
+    above = [r for r in regions if r.limit_ml is not None and r.true_ml >= max(r.limit_ml, LEAST_ML)]
+    missed = [100.0 * (region.found_ml == 0) for region in above]
+    yield from figure("edema", "regions above the detection limit missed", missed, "%")
+
+
+def finding_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
+    """Sensitivity and specificity of each kind of finding."""
+    scores = [score for exam in exams for score in exam.findings]
+    for kind in dict.fromkeys(score.kind for score in scores):
+        name = kind.replace("_", " ")
+        seen = [100.0 * score.seen for score in scores if score.kind == kind and score.true]
+        unseen = [100.0 * (not score.seen) for score in scores if score.kind == kind and not score.true]
+        yield from figure("findings", f"{name}, sensitivity", seen, "%")
+        yield from figure("findings", f"{name}, specificity", unseen, "%")
 
 
 def retest_figures(pairs: Sequence[tuple[ExamScore, ExamScore]]) -> Iterator[Figure]:

@@ -14,11 +14,24 @@ from bmetk.config import Settings, settings_document
 from bmetk.errors import SettingsError
 from bmetk.export import whole_folder
 from bmetk.pipeline import Progress
-from bmetk.simulate.population import POPULATIONS, exam_population, population, retest_population
+from bmetk.simulate.population import (
+    POPULATIONS,
+    exam_population,
+    necrosis_population,
+    population,
+    retest_population,
+)
 from bmetk.validation.picture import draw_validation, draw_worst
+from bmetk.validation.repeat import (
+    VALIDATION_FILE,
+    VALIDATION_SCHEMA,
+    pairs_of_scores,
+    repeat_figures,
+)
 from bmetk.validation.run import (
     ExamScore,
     PatientScore,
+    View,
     run_all,
     score_bones,
     score_exam,
@@ -31,6 +44,7 @@ from bmetk.validation.table import (
     edema_figures,
     exams_frame,
     figure_lines,
+    finding_figures,
     regions_frame,
     retest_figures,
     time_figures,
@@ -38,8 +52,6 @@ from bmetk.validation.table import (
 )
 
 PARTS = ("all", "bones", "edema", "tracking")
-VALIDATION_FILE = "validation.json"
-VALIDATION_SCHEMA = "bmetk.validation/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,12 @@ class _Scores:
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
+    necrosis: tuple[ExamScore, ...] = ()
+
+    def views(self, kind: str) -> list[tuple[str, View]]:
+        """List the exams' views of a kind, ``worst`` or ``edema``."""
+        exams = (*self.exams, *self.healthy)
+        return [(exam.name, view) for exam in exams if (view := getattr(exam, kind)) is not None]
 
 
 def validate_to(
@@ -89,7 +107,8 @@ def validate_to(
         _write_tables(staged, scores)
         pictures = {
             "validation.png": draw_validation(scores.exams, scores.healthy),
-            "worst_bones.png": draw_worst(scores.exams),
+            "worst_bones.png": draw_worst("Worst bones", scores.views("worst")),
+            "worst_edema.png": draw_worst("Worst edema", scores.views("edema")),
         }
         for name, picture in pictures.items():
             (staged / name).write_bytes(picture)
@@ -108,6 +127,7 @@ def _measure(
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
+    necrosis: tuple[ExamScore, ...] = ()
     if part != "tracking":
         tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
         exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
@@ -119,10 +139,13 @@ def _measure(
         tasks = [(f"{name}-retest-{n:04d}", spec, settings) for n, spec in enumerate(twice)]
         singles = run_all(score_exam, tasks, jobs, "repeated exams", on_progress)
         pairs = tuple(zip(singles[::2], singles[1::2], strict=True))
+        dead = necrosis_population(name, (count + 3) // 4)
+        tasks = [(f"{name}-necrosis-{n:04d}", spec, settings) for n, spec in enumerate(dead)]
+        necrosis = run_all(score_exam, tasks, jobs, "osteonecrosis", on_progress)
     if part in ("all", "tracking"):
         people = [(patient, settings) for patient in population(name, (count + 3) // 4)]
         patients = run_all(score_patient, people, jobs, "patients", on_progress)
-    return _Scores(exams, healthy, pairs, patients)
+    return _Scores(exams, healthy, pairs, patients, necrosis)
 
 
 def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
@@ -131,13 +154,16 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
         figures += bone_figures(scores.exams)
     if part in ("all", "edema"):
         figures += [*edema_figures(scores.exams, scores.healthy), *retest_figures(scores.pairs)]
+        figures += repeat_figures(tuple(pairs_of_scores(scores.pairs)))
+        figures += finding_figures((*scores.exams, *scores.healthy, *scores.necrosis))
     if part in ("all", "tracking"):
         figures += tracking_figures(scores.patients)
     return (*figures, *time_figures(scores.exams))
 
 
 def _write_tables(folder: Path, scores: _Scores) -> None:
-    everyone = [*scores.exams, *scores.healthy, *(exam for pair in scores.pairs for exam in pair)]
+    singles = (exam for pair in scores.pairs for exam in pair)
+    everyone = [*scores.exams, *scores.healthy, *singles, *scores.necrosis]
     for name, frame in (
         ("exams.csv", exams_frame(everyone)),
         ("bones.csv", bones_frame(scores.exams)),
@@ -183,6 +209,7 @@ td.n{{text-align:right}}img{{max-width:100%}}</style></head><body>
 _PICTURES = {
     "validation.png": "Dice per bone, edema volume found against true, Bland-Altman plot",
     "worst_bones.png": "Outlines of the worst bones, true and found",
+    "worst_edema.png": "Outlines of the worst edema, true and found",
 }
 
 

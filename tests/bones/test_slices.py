@@ -12,13 +12,12 @@ from bmetk.bones.locate import CLASSES, locate_bones
 from bmetk.bones.slices import (
     PIXEL_MM,
     close_up,
-    shrink_in_plane,
     slice_probabilities,
     softmax,
     stand_upright,
 )
 from bmetk.errors import GeometryError
-from bmetk.image import Grid, ScalarImage
+from bmetk.image import Grid, ScalarImage, shrink_in_plane
 from tests.conftest import make_grid
 
 _DOWN_RIGHT = {

@@ -19,7 +19,7 @@ def phantom() -> Phantom:
 @pytest.fixture(scope="module")
 def found(phantom: Phantom) -> EdemaMap:
     ones = phantom.fluid.with_array(np.ones(phantom.fluid.grid.shape))
-    return EdemaMap(phantom.edema, ones, ones, phantom.edema, phantom.edema, ())
+    return EdemaMap(phantom.edema, ones, ones, ones, ones, ())
 
 
 def test_edema_is_counted_in_its_own_region(phantom: Phantom, found: EdemaMap) -> None:
@@ -27,7 +27,10 @@ def test_edema_is_counted_in_its_own_region(phantom: Phantom, found: EdemaMap) -
     assert femur.edema_ml == pytest.approx(phantom.edema.volume_ml, rel=1e-6)
     assert tibia.edema_ml == 0.0
     assert femur.coverage == 1.0
-    assert femur.edema_ml_low == pytest.approx(femur.edema_ml)
+    assert femur.edema_ml_low < femur.edema_ml < femur.edema_ml_high
+    assert femur.grade == 1
+    assert tibia.grade == 0
+    assert femur.detection_limit_ml > 0
 
 
 def test_a_region_that_was_not_imaged_has_no_volume(phantom: Phantom, found: EdemaMap) -> None:
@@ -56,11 +59,14 @@ def test_lesion_has_place_size_and_bone(phantom: Phantom, found: EdemaMap) -> No
     assert np.linalg.norm(np.array(lesion.centroid_mm) - (6.0, 3.0, 16.0)) < 4.0
     assert lesion.regions == {"femur": pytest.approx(1.0)}
     assert lesion.subchondral
+    assert lesion.depth_mm == pytest.approx(2.0, abs=1.5)
+    assert not lesion.diffuse
+    assert lesion.water_fraction == pytest.approx(1.0)
 
 
 def test_no_edema_gives_no_lesion(phantom: Phantom, found: EdemaMap) -> None:
     nothing = Mask(np.zeros(phantom.fluid.grid.shape, dtype=bool), phantom.fluid.grid)
-    none = EdemaMap(nothing, found.probability, found.ratio, nothing, nothing, ())
+    none = EdemaMap(nothing, found.probability, found.ratio, found.water, found.contrast, ())
     assert find_lesions(none, phantom.bones) == ()
 
 

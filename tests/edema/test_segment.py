@@ -30,7 +30,6 @@ def test_lesion_is_outlined_with_dice_above_0_9(plane: str, oblique: float) -> N
     found = found_in(phantom)
     assert dice(found.edema, phantom.edema) > 0.9
     assert found.edema.volume_ml == pytest.approx(phantom.edema.volume_ml, rel=0.12)
-    assert found.low.volume_ml <= phantom.edema.volume_ml <= found.high.volume_ml
 
 
 @pytest.mark.parametrize(("plane", "oblique"), GRIDS)
@@ -127,4 +126,4 @@ def test_bones_outside_the_common_field_of_view_are_an_error() -> None:
 
 def test_settings_out_of_range_are_an_error() -> None:
     with pytest.raises(SettingsError):
-        EdemaSettings(seed_z=2.0, grow_z=3.0)
+        EdemaSettings(outline_probability=0.9, seed_probability=0.5)

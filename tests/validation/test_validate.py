@@ -19,7 +19,7 @@ from bmetk.exam import ExamResult
 from bmetk.simulate.population import POPULATIONS
 from bmetk.validation import validate_to
 from bmetk.validation.picture import draw_validation, draw_worst
-from bmetk.validation.run import BoneScore, BoneView, ExamScore
+from bmetk.validation.run import BoneScore, ExamScore, View
 from tests.validation.standins import StandIn
 
 
@@ -77,7 +77,7 @@ def test_a_part_is_measured_alone_and_every_table_can_be_read(
 def test_healthy_exams_have_no_lesions(stand_in: StandIn, tmp_path: Path) -> None:
     validate(tmp_path / "out", part="edema", count=1)
     lesions = [bool(exam.spec.lesions) for exam in stand_in.made]
-    assert lesions == [True, False, True, True]  # the exam, the healthy one, the pair
+    assert lesions == [True, False, True, True, False]  # an exam, a healthy one, a pair, a necrosis
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
@@ -138,11 +138,9 @@ def test_the_picture_shows_what_it_is_given() -> None:
 def test_the_worst_bones_are_drawn_with_both_outlines() -> None:
     true, found = np.zeros((40, 50), bool), np.zeros((40, 50), bool)
     true[10:30, 10:40] = found[12:32, 10:40] = True
-    bone = BoneScore("talus", "left", 20.0, 0.9, 0.5, flagged=False)
     image = np.random.default_rng(3).random((40, 50)).astype(np.float32)
-    view = BoneView(bone, image, true, found, (0.8, 0.8))
-    exams = [ExamScore("a", "ankle", "left", bones=(bone,), worst=view), ExamScore("b", "knee", "left")]
-    drawn, blank = _drawn(draw_worst(exams)), _drawn(draw_worst([]))
+    view = View("left talus", 0.9, image, true, found, (0.8, 0.8))
+    drawn, blank = _drawn(draw_worst("Worst bones", [("a", view)])), _drawn(draw_worst("Worst bones", []))
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         hits = [
             int(np.isclose(image[..., :3], np.array(colour) / 255, atol=0.02).all(-1).sum())

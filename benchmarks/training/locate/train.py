@@ -1,6 +1,6 @@
 """Train the slice network of `bmetk.bones.slices` on scans of simulated bodies only.
 
-    python benchmarks/training/locate/train.py --library /tmp/bodies --out /tmp/run --minutes 20
+    PYTHONPATH=benchmarks/training python benchmarks/training/locate/train.py --library /tmp/bodies --out /tmp/run --minutes 20
 
 The network sees three neighbouring slices in a fixed orientation with their plane, and names the bone of each
 pixel of the middle one. With ``--kind foot`` it is that of `bmetk.bones.foot`, which is told the coordinates of every
@@ -25,6 +25,7 @@ from queue import Empty
 import numpy as np
 import torch
 from scan import ScannedBody, load_body, scan_body
+from slice_net import SliceNet
 from torch import Tensor, nn
 from torch.nn import functional as nnf
 
@@ -37,7 +38,6 @@ INPUTS = 10
 """Three slices, the field of view, three planes; then three joints, coordinates in the foot, or depths."""
 JOINTS = ("hip", "knee", "foot")
 UNTOLD = 0.2
-CHANNELS = (20, 32, 48, 72, 96)
 BATCH = 10
 FRESH = 3
 SIZE = 96
@@ -70,44 +70,6 @@ class Stack:
             into[JOINTS.index(self.joint)] = np.random.random() > UNTOLD
         else:
             into[:, *window] = self.told[:, s, *part]
-
-
-def block(inputs: int, outputs: int) -> nn.Sequential:
-    """Convolve twice, normalized over groups of channels."""
-    layers: list[nn.Module] = []
-    for channels in (inputs, outputs):
-        layers += [
-            nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
-            nn.GroupNorm(4, outputs),
-            nn.LeakyReLU(0.02, inplace=True),
-        ]
-    return nn.Sequential(*layers)
-
-
-class SliceNet(nn.Module):
-    """Map (N, 10, R, C) to (N, outputs, R, C), R and C being multiples of 16."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.down = nn.ModuleList(
-            [block(i, o) for i, o in zip((INPUTS, *CHANNELS[:-1]), CHANNELS, strict=True)]
-        )
-        pairs = list(zip(CHANNELS[:-1], CHANNELS[1:], strict=True))
-        self.up = nn.ModuleList([block(low + high, low) for low, high in reversed(pairs)])
-        self.last = nn.Conv2d(CHANNELS[0], outputs, 1)
-        with torch.no_grad():
-            self.last.bias.zero_()
-            self.last.bias[0] = 2.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits."""
-        kept = []
-        for number, layer in enumerate(self.down):
-            x = layer(nnf.max_pool2d(x, 2) if number else x)
-            kept.append(x)
-        for layer, skip in zip(self.up, reversed(kept[:-1]), strict=True):
-            x = layer(torch.cat([nnf.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1))
-        return self.last(x)
 
 
 def scan_stack(body: ScannedBody, seed: list[int], hard: float) -> Stack:
@@ -204,7 +166,7 @@ def train(given: argparse.Namespace) -> None:
             daemon=True,
         ).start()
     classes = {"any": CLASSES, "foot": FOOT_CLASSES, "close": CLOSE_CLASSES}[given.kind]
-    net = SliceNet(classes + (given.kind == "close")).to(memory_format=torch.channels_last)
+    net = SliceNet(INPUTS, classes + (given.kind == "close")).to(memory_format=torch.channels_last)
     if given.resume:
         resume(net, torch.load(given.resume))
     mean = copy.deepcopy(net)

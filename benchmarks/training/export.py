@@ -1,6 +1,6 @@
-"""Write the trained slice network as ONNX, any number and size of slices.
+"""Write a trained slice network as ONNX, any number and size of slices.
 
-python benchmarks/training/locate/export.py --weights /tmp/run/last.pt --out bmetk/bones/data/slices.onnx
+python benchmarks/training/export.py --weights /tmp/run/last.pt --out bmetk/bones/data/slices.onnx
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import onnx
 import torch
-from train import INPUTS, SliceNet
+from slice_net import SliceNet
 
 
 def main() -> None:
@@ -22,7 +22,8 @@ def main() -> None:
     parser.add_argument("--note", default="", help="how it was trained")
     given = parser.parse_args()
     weights = torch.load(given.weights)
-    net = SliceNet(len(weights["last.bias"]))
+    inputs = weights["down.0.0.weight"].shape[1]
+    net = SliceNet(inputs, len(weights["last.bias"]))
     net.load_state_dict(weights)
     names = {0: "slice", 2: "row", 3: "column"}
     partial = given.out.with_suffix(".part")
@@ -30,7 +31,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net.eval(),
-            (torch.zeros(2, INPUTS, 64, 96),),
+            (torch.zeros(2, inputs, 64, 96),),
             str(partial),
             input_names=["slices"],
             output_names=["logits"],

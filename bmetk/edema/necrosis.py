@@ -1,0 +1,109 @@
+"""Signs that argue against transient osteoporosis: a serpiginous dark line on T1 with a bright one beside it.
+
+The double line of osteonecrosis: a rim of sclerosis, dark on both series, and granulation tissue inside it,
+bright on the fluid-sensitive one (Mitchell et al. 1987, doi:10.1148/radiology.162.3.3809484).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.anatomy import Region, Side
+from bmetk.edema.volume import BoolArray, depth_below_surface
+from bmetk.exam import Finding, Segmentation
+from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
+
+_PLACES = {
+    "femoral head": (Region.FEMORAL_HEAD, Region.FEMORAL_NECK),
+    "femoral condyles": (Region.MEDIAL_FEMORAL_CONDYLE, Region.LATERAL_FEMORAL_CONDYLE),
+    "talus": (Region.TALUS,),
+}
+_LINE_MM = 4.0
+"""Wider than this is no line."""
+_DARK_SHARE = 0.22
+"""Part of normal marrow's T1 signal that a line lacks against its surroundings."""
+_BRIGHT_DEVIATIONS = 3.0
+_BESIDE_MM = 3.0
+_CLEAR_MM = 3.0
+_LEAST_EXTENT_MM = 15.0
+_LEAST_ML = 0.5
+
+
+def double_lines(
+    t1: ScalarImage, fluid: ScalarImage, regions: Segmentation, edema: Mask
+) -> Iterator[Finding]:
+    """Look for a double line in the places where osteonecrosis is usual, once for each that is imaged.
+
+    Parameters
+    ----------
+    t1, fluid : ScalarImage on one grid
+    regions : Segmentation on the same grid
+    edema : Mask on the same grid; lines within it are those of a fracture
+    """
+    for place, names in _PLACES.items():
+        for side in (Side.RIGHT, Side.LEFT):
+            values = [
+                v
+                for v, label in regions.present().items()
+                if (label.name, label.side) in {(n.value, side) for n in names}
+            ]
+            area = np.isin(regions.labels.array, values)
+            if area.any():
+                yield _observe(place, side, t1, fluid, area, edema.array)
+
+
+def _observe(
+    place: str, side: Side, t1: ScalarImage, fluid: ScalarImage, area: BoolArray, edema: BoolArray
+) -> Finding:
+    box = crop_box(area, fluid.grid, _LINE_MM)
+    grid = crop_grid(fluid.grid, box)
+    line = _double_line(t1.array[box], fluid.array[box], area[box], grid)
+    line = _long_pieces(line & ~edema[box], grid)
+    volume_ml = float(np.count_nonzero(line)) * grid.voxel_ml
+    message = (
+        f"{volume_ml:.2f} mL of thin dark line on T1 with a bright one beside it in the {side} {place} "
+        f"(a sign of osteonecrosis: {_LEAST_ML:.2f} mL or more over {_LEAST_EXTENT_MM:.0f} mm)"
+    )
+    return Finding("double_line", side, volume_ml >= _LEAST_ML, volume_ml, "mL", message)
+
+
+def _double_line(
+    t1: npt.NDArray[np.floating], fluid: npt.NDArray[np.floating], area: BoolArray, grid: Grid
+) -> BoolArray:
+    """Mark dark lines on T1 along which the fluid-sensitive series shows a bright line."""
+    inner = area & (depth_below_surface(area.astype(np.uint8), grid) > _CLEAR_MM)
+    if not inner.any():
+        return inner
+    size = _size(_LINE_MM, grid)
+    level = float(np.percentile(t1[inner], 75))
+    dark = inner & (ndimage.grey_closing(t1, size) - t1 > _DARK_SHARE * level)
+    above = fluid - ndimage.grey_opening(fluid, size)
+    usual = float(np.median(above[inner]))
+    spread = 1.4826 * float(np.median(np.abs(above[inner] - usual)))
+    bright = area & (above > usual + _BRIGHT_DEVIATIONS * max(spread, 1e-6))
+    beside = dark & ndimage.binary_dilation(bright, np.ones(_size(_BESIDE_MM, grid), bool))
+    return np.asarray(beside)
+
+
+def _size(width_mm: float, grid: Grid) -> tuple[int, int, int]:
+    """Odd window of about twice a width within the slice."""
+    rows, columns = (2 * max(1, round(width_mm / s)) + 1 for s in grid.spacing_mm[1:])
+    return 1, rows, columns
+
+
+def _long_pieces(mask: BoolArray, grid: Grid) -> BoolArray:
+    """Keep connected pieces that extend far."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    kept = np.zeros(mask.shape, bool)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        if float(np.linalg.norm(_extent_mm(box, grid))) >= _LEAST_EXTENT_MM:
+            kept[box] |= labels[box] == number
+    return kept
+
+
+def _extent_mm(box: Box, grid: Grid) -> npt.NDArray[np.float64]:
+    return np.array([(b.stop - b.start) * s for b, s in zip(box, grid.spacing_mm, strict=True)])

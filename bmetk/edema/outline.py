@@ -1,0 +1,118 @@
+"""The outline of lesions: half way between normal marrow and the lesion's own level.
+
+The signal of the fluid-sensitive series is linear in the water that replaced fat, so that half its height
+is where half of the lesion's water is, be the lesion strong or weak, sharp or fuzzy. Where lesions are, the
+network says (`membership.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage, special
+
+from bmetk.edema.pieces import with_core
+from bmetk.edema.satellites import without_satellites
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, smooth_inside
+
+_NORMAL_PROBABILITY = 0.1
+_NORMAL_SHARE = 0.1
+_REACH_PIXELS = 3
+_LEAST_PEAK = 1e-3
+_BELOW_HALF = 0.49
+"""What is likely, and yet no lesion, is not told as more likely than not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """Lesions and how likely each voxel belongs to one; shape (S, R, C).
+
+    Parameters
+    ----------
+    edema : bool
+    probability : float32, 0 to 1, above one half inside of ``edema``
+    red_ml : red marrow beside lesions, mL, that was left out
+    """
+
+    edema: BoolArray
+    probability: Float32Array
+    red_ml: float
+
+
+def outline_lesions(
+    likely: Float32Array,
+    fluid: Float32Array,
+    t1: Float32Array | None,
+    volume: MarrowVolume,
+    fatty: list[int],
+    settings: EdemaSettings,
+) -> Outline:
+    """Outline what the network found.
+
+    Parameters
+    ----------
+    likely : float32, shape (S, R, C), the network's probability, 0 outside the bones
+    fluid, t1 : float32 of the same shape, in units of normal marrow; ``t1`` may be None
+    volume : MarrowVolume of the same shape, whose bones and regions count
+    fatty : bones that hold no red marrow
+    settings : EdemaSettings
+    """
+    inside = volume.bones > 0
+    smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
+    contrast, noise = _above_normal(smooth, likely, volume)
+    certain = likely >= settings.seed_probability
+    found = _believed((likely >= settings.least_probability) & inside, certain, volume, settings)
+    if not found.any():
+        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), 0.0)
+    height, peak = _height(contrast, found & certain, volume, settings)
+    near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
+    half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
+    outlined = _believed(half, found & certain, volume, settings)
+    edema, red_ml = without_satellites(outlined, contrast, t1, volume, fatty, settings)
+    scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
+    share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
+    probability = np.where(near & (likely >= settings.edge_probability), share, likely)
+    probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
+    return Outline(edema, np.asarray(probability, np.float32), red_ml)
+
+
+def _believed(
+    mask: BoolArray, certain: BoolArray, volume: MarrowVolume, settings: EdemaSettings
+) -> BoolArray:
+    return with_core(mask, certain, volume.bones, volume.measured, volume.grid, settings)
+
+
+def _above_normal(
+    fluid: Float32Array, likely: Float32Array, volume: MarrowVolume
+) -> tuple[Float32Array, Float32Array]:
+    """Subtract the normal marrow of each bone, and measure its scatter.
+
+    A bone that hardly has any is compared with normal marrow elsewhere, which is 1.
+    """
+    contrast, noise = np.zeros_like(fluid), np.ones_like(fluid)
+    for value in volume.values():
+        inside = volume.bones == value
+        normal = fluid[inside & (likely < _NORMAL_PROBABILITY)]
+        base, spread = 1.0, 0.3
+        if normal.size > _NORMAL_SHARE * np.count_nonzero(inside):
+            base = float(np.median(normal))
+            spread = 1.4826 * float(np.median(np.abs(normal - base)))
+        contrast[inside], noise[inside] = fluid[inside] - base, spread
+    return contrast, noise
+
+
+def _height(
+    contrast: Float32Array, certain: BoolArray, volume: MarrowVolume, settings: EdemaSettings
+) -> tuple[Float32Array, Float32Array]:
+    """Height of each voxel between normal marrow (0) and the lesion around it (1), and the lesion's level.
+
+    The level is the mean of what is certain nearby.
+    """
+    sigma = [settings.level_window_mm / s for s in volume.grid.spacing_mm]
+    weight = ndimage.gaussian_filter(certain.astype(np.float32), sigma, truncate=2.5)
+    above = np.where(certain, np.maximum(contrast, 0), np.float32(0)).astype(np.float32)
+    total = ndimage.gaussian_filter(above, sigma, truncate=2.5)
+    peak = np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK))
+    return np.where(weight > 1e-4, contrast / peak, 0).astype(np.float32), peak.astype(np.float32)

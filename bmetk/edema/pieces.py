@@ -1,0 +1,51 @@
+"""Connected pieces of a mask, bone by bone, and which of them are believed."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import BoolArray, boxes
+from bmetk.image import Grid
+
+IntArray = npt.NDArray[np.int32]
+_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
+
+
+def connect(mask: BoolArray) -> IntArray:
+    """Label the connected pieces of a mask from 1, corners included."""
+    labels, _ = ndimage.label(mask, structure=_NEIGHBOURS)
+    return np.asarray(labels, dtype=np.int32)
+
+
+def connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
+    """Label the connected pieces of each bone: what reaches the next bone is two things."""
+    labels = np.zeros(mask.shape, np.int32)
+    last = 0
+    for value, box in boxes(np.where(mask, bones, np.uint8(0)), pad=0):
+        own = connect(mask[box] & (bones[box] == value))
+        labels[box] += np.where(own > 0, own + last, 0)
+        last += int(own.max())
+    return labels
+
+
+def with_core(
+    likely: BoolArray,
+    certain: BoolArray,
+    bones: npt.NDArray[np.uint8],
+    measured: BoolArray,
+    grid: Grid,
+    settings: EdemaSettings,
+) -> BoolArray:
+    """Keep the pieces that are large enough, hold a core beyond doubt, and lie in what is measured."""
+    labels = connect_by_bone(likely, bones)
+    last = int(labels.max()) + 1
+    size, core, inside = (
+        np.bincount(labels[mask & likely], minlength=last) for mask in (likely, certain, measured)
+    )
+    kept = (size * grid.voxel_ml >= settings.minimal_ml) & (core * grid.voxel_ml >= settings.seed_ml)
+    kept &= inside >= settings.measured_share * size
+    kept[0] = False
+    return np.asarray(kept[labels])

@@ -1,0 +1,42 @@
+"""Findings against the signs that an exam was simulated with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bmetk.anatomy import Region
+from bmetk.exam import Finding
+from bmetk.simulate.spec import ExamSpec
+
+EFFUSION = 0.25
+"""From this tension of the joint on there is more than the usual film of fluid."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingScore:
+    """One kind of finding in one exam: whether it was drawn, and whether it was seen."""
+
+    kind: str
+    true: bool
+    seen: bool
+
+
+def score_findings(spec: ExamSpec, findings: Sequence[Finding]) -> Iterator[FindingScore]:
+    """Compare every kind of finding that an exam tells of with its spec."""
+    drawn = drawn_signs(spec)
+    for kind in dict.fromkeys(finding.kind for finding in findings):
+        if kind in drawn:
+            seen = any(finding.present for finding in findings if finding.kind == kind)
+            yield FindingScore(kind, drawn[kind], seen)
+
+
+def drawn_signs(spec: ExamSpec) -> dict[str, bool]:
+    """Say of each kind of finding whether an exam was drawn with it."""
+    heads = [lesion for lesion in spec.lesions if Region.FEMORAL_HEAD in lesion.regions]
+    return {
+        "joint_effusion": spec.signs.effusion > EFFUSION,
+        "medial_head_spared": any(lesion.spare_medial_head for lesion in heads),
+        "subchondral_line": any(lesion.subchondral_fracture for lesion in spec.lesions),
+        "double_line": spec.signs.osteonecrosis is not None,
+    }

@@ -1,0 +1,70 @@
+"""Smallest detectable changes from repeated exams."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bmetk.config import read_settings
+from bmetk.errors import InputError
+from bmetk.export import save_result
+from bmetk.validation import repeat_to
+from bmetk.validation.repeat import RegionPair, repeat_figures, tracking_lines
+from tests.export.fakes import small_result
+
+
+def pairs(count: int, mean_ml: float, share: float, seed: int = 0) -> list[RegionPair]:
+    rng = np.random.default_rng(seed)
+    changes = mean_ml * share * rng.normal(size=count)
+    return [RegionPair("knee", "patella", mean_ml - c / 2, mean_ml + c / 2) for c in changes]
+
+
+def test_smallest_detectable_change_is_1_96_standard_deviations() -> None:
+    (ml, share, *_) = repeat_figures(pairs(4000, 10.0, 0.05))
+    assert ml.value == pytest.approx(1.96 * 0.5, rel=0.05)
+    assert share.value == pytest.approx(1.96 * 5.0, rel=0.05)
+    assert ml.count == 4000
+
+
+def test_small_lesions_ask_for_millilitres_and_large_ones_for_a_share() -> None:
+    lines = tracking_lines([*pairs(2000, 0.5, 0.2), *pairs(2000, 8.0, 0.1, seed=1)])
+    settings = tomllib.loads("\n".join(lines))["tracking"]
+    assert settings["change_ml"] == pytest.approx(1.96 * 0.1, rel=0.05)
+    assert settings["change_fraction"] == pytest.approx(1.96 * 0.1, rel=0.05)
+
+
+def test_too_few_repeats_are_refused() -> None:
+    with pytest.raises(InputError, match="2 repeated regions hold 1 mL of edema or more"):
+        tracking_lines(pairs(2, 8.0, 0.1))
+
+
+def _save_pair(folder: Path, ml: tuple[float, float]) -> None:
+    result = small_result()
+    for number, volume in enumerate(ml):
+        rows = tuple(replace(row, coverage=1.0, edema_ml=volume) for row in result.measurements[:1])
+        save_result(replace(result, measurements=rows), folder / f"scan_{number}")
+
+
+def test_a_site_s_own_repeats_become_settings_of_the_tracker(tmp_path: Path) -> None:
+    for number, ml in enumerate(((10.0, 11.0), (20.0, 18.0), (5.0, 5.5))):
+        _save_pair(tmp_path / f"repeats/lesion_{number}", ml)
+    lines = repeat_to(tmp_path / "out", tmp_path / "repeats")
+    shares = [1 / 10.5, 2 / 19, 0.5 / 5.25]
+    expected = 1.96 * float(np.sqrt(np.mean(np.square(shares))))
+    settings = read_settings(tmp_path / "out/tracking.toml")
+    assert settings.tracking.change_fraction == pytest.approx(expected, abs=0.001)
+    assert lines[-1].startswith("change_fraction")
+    written = json.loads((tmp_path / "out/validation.json").read_text(encoding="utf-8"))
+    assert sorted(written["files"]) == sorted(path.name for path in (tmp_path / "out").iterdir())
+
+
+def test_a_lesion_with_one_scan_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    save_result(small_result(), tmp_path / "repeats/lesion/scan")
+    with pytest.raises(InputError, match="lesion holds 1 results where a repeated exam has 2"):
+        repeat_to(tmp_path / "out", tmp_path / "repeats")
+    assert not (tmp_path / "out").exists()
