@@ -144,6 +144,7 @@ def write_review(
         pages = {REPORT_FILE: exam_page(result), REVIEW_FILE: about}
         with whole_folder(folder, EXAM_FILE, EXAM_SCHEMA) as staged:
             write_result(result, staged, extra_files=pages)
+            _keep_series(staged, review.folder)
         return
     _write_course(review, folder, results, about)
 
@@ -161,7 +162,7 @@ def _write_course(review: Review, folder: Path, results: Mapping[str, ExamResult
     timeline = review_timeline(review, results)
     pages = {name: {REPORT_FILE: exam_page(result)} for name, result in results.items()}
     if timeline is None:
-        _write_study(folder, results, pages, about)
+        _write_study(review, folder, pages, results=results, about=about)
         return
     extra = {REPORT_FILE: timeline_page(timeline, exam_pages=list(results)), REVIEW_FILE: about}
     with whole_folder(folder, TIMELINE_FILE, TIMELINE_SCHEMA) as staged:
@@ -173,16 +174,24 @@ def _write_course(review: Review, folder: Path, results: Mapping[str, ExamResult
             extra_files=extra,
             clinical=_course_document(review).get("clinical", ()),
         )
+        for name in results:
+            _keep_series(staged / name, review.folder / name)
 
 
 def _write_study(
-    folder: Path, results: Mapping[str, ExamResult], pages: Mapping[str, Mapping[str, str]], about: str
+    review: Review,
+    folder: Path,
+    pages: Mapping[str, Mapping[str, str]],
+    *,
+    results: Mapping[str, ExamResult],
+    about: str,
 ) -> None:
     """Write exams without a course, for want of a date."""
     with whole_folder(folder, STUDY_FILE, STUDY_SCHEMA) as staged:
         for name, result in results.items():
             (staged / name).mkdir()
             write_result(result, staged / name, extra_files=pages[name])
+            _keep_series(staged / name, review.folder / name)
         document = {
             "schema": STUDY_SCHEMA,
             "exams": list(results),
@@ -191,6 +200,16 @@ def _write_study(
         }
         (staged / REVIEW_FILE).write_text(about, encoding="utf-8")
         (staged / STUDY_FILE).write_text(to_json(document), encoding="utf-8")
+
+
+def _keep_series(written: Path, source: Path) -> None:
+    """Carry over which series a result was made from, where they were not open at the review."""
+    path = written / EXAM_FILE
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not document["series"]:
+        before = json.loads((source / EXAM_FILE).read_text(encoding="utf-8"))
+        document["series"] = before["series"]
+        path.write_text(to_json(document), encoding="utf-8")
 
 
 def _course_document(review: Review) -> dict[str, Any]:
