@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from skimage import measure
 
 from bmetk.errors import InputError
 from bmetk.exam import Exam, ExamResult, Segmentation, Series
@@ -14,16 +16,20 @@ from bmetk.image import (
     LabelMap,
     RigidTransform,
     ScalarImage,
+    crop_box,
+    crop_grid,
     resample_labels,
     resample_mask,
     resample_scalar,
 )
 from bmetk.image.grid import FloatArray
 
-_POINTS = 4000
+_POINTS = 2500
 _ROUNDS = 60
-_KEPT = 0.8  # of the points: the ends that one exam alone shows must not pull
+_KEPT = 0.9  # of the points: the ends that one exam alone shows must not pull
 _STILL_MM = 1e-3
+_SMOOTH_MM = 1.5
+_LEAST_VOXELS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class BoneFit:
 def register_bone(fixed: Segmentation, moving: Segmentation, value: int) -> BoneFit:
     """Align one bone of two exams by its surface.
 
-    Iterative closest points (Besl and McKay, doi:10.1109/34.121791) that leave out the worst fifth, since
+    Iterative closest points (Besl and McKay, doi:10.1109/34.121791) that leave out the worst tenth, since
     the two exams end at different places (trimmed: Chetverikov, doi:10.1016/j.imavis.2004.05.007).
 
     Parameters
@@ -113,15 +119,25 @@ def _carried_series(result: ExamResult, onto: ExamResult, transform: RigidTransf
 
 
 def _surface(bones: Segmentation, value: int) -> FloatArray:
-    """Take points evenly from the surface of a bone, LPS mm; the image's border is no surface."""
+    """Take points evenly from the smoothed surface of a bone, LPS mm; the image's border is no surface."""
     mask = bones.labels.array == value
-    inner = ndimage.binary_erosion(mask, np.ones((1, 3, 3), dtype=bool), border_value=1)
-    index = np.argwhere(mask & ~inner)
-    if len(index) < 3:
+    if np.count_nonzero(mask) < _LEAST_VOXELS:
         label = bones.meaning.get(value)
         name = label.name.replace("_", " ") if label else f"bone {value}"
         raise InputError(f"the {name} is not in both exams: choose a bone that both show")
-    return bones.grid.to_world(index[:: max(1, len(index) // _POINTS)])
+    box = crop_box(mask, bones.grid, 4 * _SMOOTH_MM)
+    # Without smoothing the steps between slices lock into each other.
+    sigma = [max(_SMOOTH_MM / spacing, 0.6) for spacing in bones.grid.spacing_mm]
+    soft = ndimage.gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest")
+    level = min(0.5, 0.5 * float(soft.max()))
+    points, *_ = measure.marching_cubes(np.pad(soft, _thin(soft), mode="edge"), level)
+    grid = crop_grid(bones.grid, box)
+    return grid.to_world(points[:: max(1, len(points) // _POINTS)])
+
+
+def _thin(soft: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Widen an axis of a single voxel, which has no surface across it."""
+    return [(0, 1) if size < 2 else (0, 0) for size in soft.shape]
 
 
 def _best_rigid(points: FloatArray, target: FloatArray) -> RigidTransform:

@@ -273,7 +273,7 @@ def _restore(review: Review, spare: Path | None) -> Review:
         return review
     path = max(there, key=lambda each: each.stat().st_mtime)
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             arrays = dict(kept)
         document = json.loads(arrays["document"].tobytes())
         if (document["fingerprint"], document["version"]) != (review.fingerprint, review.version):

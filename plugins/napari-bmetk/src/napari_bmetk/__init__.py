@@ -43,8 +43,7 @@ def open_result(folder: Path, *, run: bool = True) -> napari.Viewer:
     dock = open_dock(viewer)
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
-    if dock.review.rows:
-        dock.go_to(dock.review.rows[0])
+    dock.go_to_worst()
     if run:
         napari.run()
     return viewer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from napari.layers import Layer
@@ -50,9 +51,10 @@ class Compare:
         here, there = session.results[session.current], session.results[other]
         value = _bone_value(session, other, row)
         fit = register_bone(here.bones, there.bones, value)
-        carried = carry(there, here, fit.transform)
+        carried = carry(replace(there, probability=None), here, fit.transform)
         layers = [Layer.create(*data) for data in result_layers(carried, name=other)]
-        self._arrange(layers)
+        earlier = str(there.exam.date) < str(here.exam.date)
+        self._arrange(layers, first=earlier)
         bone = here.bones.meaning[value]
         return texts.COMPARED.format(
             bone=f"{bone.name} {bone.side or ''}".strip().capitalize(),
@@ -68,8 +70,8 @@ class Compare:
         for layer in [it for it in viewer.layers if it.metadata.get("bmetk_role") == _ROLE]:
             viewer.layers.remove(layer)
 
-    def _arrange(self, other: list[Layer]) -> None:
-        """Pad the other exam to as many layers as this one has, and show both in two cells."""
+    def _arrange(self, other: list[Layer], *, first: bool) -> None:
+        """Pad the other exam to as many layers as this one has, and show both in two cells, earlier first."""
         session = self._session
         viewer = session.viewer
         view = session.views[session.current]
@@ -89,7 +91,7 @@ class Compare:
             layer.editable = False
         block = [*padding, *kept]
         rest = [layer for layer in viewer.layers if layer not in own and layer not in block]
-        _reorder(session, [*own, *block, *rest])
+        _reorder(session, [*block, *own, *rest] if first else [*own, *block, *rest])
         viewer.canvas.grid.stride = len(own)
         viewer.canvas.grid.shape = (1, 2)
         viewer.canvas.grid.enabled = True
@@ -125,7 +127,7 @@ def _bone_value(session: Session, other: str, row: Row | None) -> int:
     shared = set(here.present()) & set(there.present())
     if not shared:
         raise InputError(
-            "the two exams share no bone, so they cannot be laid over each other; choose one of the same joint"
+            "the two exams share no bone, so neither can be laid over the other; choose one of the same joint"
         )
     wanted = row.lesion or row.region if row is not None else None
     for value in sorted(shared):

@@ -144,18 +144,13 @@ class ReviewPanel(QWidget):
         self.brush_box.setValue(self.brush_box.value() * factor)
 
     def _write_rows(self) -> None:
-        self.table.setColumnHidden(0, len(self._session.results) < 2)
+        self.table.clearSpans()
         self.table.setRowCount(len(self.rows))
         for number, row in enumerate(self.rows):
+            if row.is_exam:
+                self.table.setSpan(number, 0, 1, len(texts.COLUMNS))
             for column, text in enumerate(row.cells):
-                item = QTableWidgetItem(text)
-                if row.is_rejected or row.point_mm is None:
-                    item.setForeground(_FADED)
-                if row.is_rejected and column == 1:
-                    font = item.font()
-                    font.setStrikeOut(True)
-                    item.setFont(font)
-                self.table.setItem(number, column, item)
+                self.table.setItem(number, column, _item(row, text, column))
 
     def _select_like(self, before: Row | None) -> None:
         """Select the row that shows what the selected one showed."""
@@ -331,9 +326,21 @@ def row_title(row: Row, session: Session) -> str:
     return texts.AT.format(what=row.what, exam=exam_title(session.results[row.exam].exam))
 
 
+def _item(row: Row, text: str, column: int) -> QTableWidgetItem:
+    """Write a cell: exams bold, what does not count faded, rejected lesions struck out."""
+    item = QTableWidgetItem(text)
+    font = item.font()
+    font.setBold(row.is_exam)
+    font.setStrikeOut(row.is_rejected and column == 0)
+    item.setFont(font)
+    if row.is_rejected or not row.is_imaged:
+        item.setForeground(_FADED)
+    return item
+
+
 def _is_like(row: Row, before: Row) -> bool:
     if before.lesion is None:
-        return row.lesion is None and row.cells[1:3] == before.cells[1:3]
+        return row.lesion is None and row.cells[:2] == before.cells[:2]
     if (
         row.lesion is None
         or row.is_rejected is not before.is_rejected

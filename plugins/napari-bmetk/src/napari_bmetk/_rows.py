@@ -19,9 +19,9 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: a region, one of its lesions, or a rejected lesion.
+    """One row: an exam, a region, one of its lesions, or a rejected lesion.
 
-    ``point_mm`` is where to look, LPS; None for a region that was not imaged.
+    ``point_mm`` is where to look for a lesion, LPS; for a region see `region_point`.
     """
 
     exam: str
@@ -34,7 +34,17 @@ class Row:
     @property
     def what(self) -> str:
         """Name of the row in a sentence."""
-        return self.cells[1].strip()
+        return self.cells[0].strip()
+
+    @property
+    def is_exam(self) -> bool:
+        """Whether the row is the title of an exam."""
+        return self.region is None and self.lesion is None
+
+    @property
+    def is_imaged(self) -> bool:
+        """Whether there is anything to look at."""
+        return self.region is None or self.region.coverage > 0
 
 
 class Rows:
@@ -47,26 +57,24 @@ class Rows:
         self, name: str, result: ExamResult, draft: Draft | None, timeline: Timeline | None
     ) -> list[Row]:
         """List regions, largest edema first, each followed by its lesions; rejected lesions last."""
-        title = exam_title(result.exam)
-        rows: list[Row] = []
+        rows = [Row(name, (exam_title(result.exam), *[""] * (len(texts.COLUMNS) - 1)))]
         for measured in sorted(result.measurements, key=lambda row: -(row.edema_ml or 0.0)):
-            rows.append(_region_row(name, title, measured, result, timeline))
+            rows.append(_region_row(name, measured, timeline))
             rows += [
-                self._lesion_row(name, title, lesion, draft)
+                self._lesion_row(name, lesion, draft)
                 for lesion in result.lesions
                 if _home(lesion) == (measured.region, measured.side)
             ]
         if draft is not None:
-            rows += [_rejected_row(name, title, piece, draft) for piece in find_pieces(draft.rejected, draft)]
+            rows += [_rejected_row(name, piece, draft) for piece in find_pieces(draft.rejected, draft)]
         return rows
 
-    def _lesion_row(self, name: str, title: str, lesion: Lesion, draft: Draft | None) -> Row:
+    def _lesion_row(self, name: str, lesion: Lesion, draft: Draft | None) -> Row:
         sure, point, accepted = self._look_up(name, lesion, draft)
-        split = draft is not None and len(lesion.regions) == 1 and _is_part(lesion, draft)
+        split = draft is not None and bool(draft.split) and _is_part(lesion, draft)
         verdict = texts.ACCEPTED if accepted else texts.SPLIT if split else ""
         told = "" if sure is None else texts.BY_READER if sure < 0.05 else f"{sure:.0%}"
         cells = (
-            title,
             texts.LESION.format(number=lesion.id),
             _side(lesion.side),
             volume(lesion.volume_ml),
@@ -87,11 +95,8 @@ class Rows:
         return self._told[key]
 
 
-def _region_row(
-    name: str, title: str, measured: RegionMeasurement, result: ExamResult, timeline: Timeline | None
-) -> Row:
+def _region_row(name: str, measured: RegionMeasurement, timeline: Timeline | None) -> Row:
     cells = (
-        title,
         spoken(measured.region),
         _side(measured.side),
         write_volume(measured),
@@ -99,12 +104,11 @@ def _region_row(
         "" if measured.coverage >= 0.995 or measured.edema_ml is None else f"{measured.coverage:.0%} imaged",
         "",
     )
-    return Row(name, cells, region=measured, point_mm=region_point(result, measured))
+    return Row(name, cells, region=measured)
 
 
-def _rejected_row(name: str, title: str, piece: Lesion, draft: Draft) -> Row:
+def _rejected_row(name: str, piece: Lesion, draft: Draft) -> Row:
     cells = (
-        title,
         texts.REJECTED_ROW,
         _side(piece.side),
         f"({volume(piece.volume_ml)})",
@@ -166,6 +170,8 @@ def _home(lesion: Lesion) -> tuple[str, Side | None]:
 
 
 def _is_part(lesion: Lesion, draft: Draft) -> bool:
+    if len(lesion.regions) != 1:
+        return False
     whole = piece_at(draft.edema, draft, lesion.centroid_mm)
     return any(whole.array[anchor] for anchor in draft.split)
 

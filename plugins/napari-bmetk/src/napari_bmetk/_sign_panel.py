@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -60,6 +61,11 @@ class SignPanel(QWidget):
         self.dicom_button.setToolTip("" if has_dicom_export() else texts.NO_DICOM_EXPORT)
         self.status.setText("" if review is None else self._status(review))
         self._write_log(review.log if review else ())
+
+    def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
+        """Say what changed while the tab was hidden."""
+        super().showEvent(event)
+        self.refresh()
 
     def sign(self) -> None:
         """Sign what is on the screen."""

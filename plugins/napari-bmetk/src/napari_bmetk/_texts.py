@@ -37,7 +37,7 @@ FAILED = "It stopped on an unforeseen fault ({fault}). Nothing that is open was 
 SKIPPED = "Left out: {reason}"
 SAMPLE_WAITS = "{name}: being simulated"
 
-COLUMNS = ("Exam", "Region or lesion", "Side", "Edema, mL", "Change, mL", "Confidence", "Verdict")
+COLUMNS = ("Region or lesion", "Side", "Edema, mL", "Change, mL", "Confidence", "Verdict")
 NOT_IMAGED = "{region} was not imaged in this exam."
 AT = "{what}, {exam}"
 LESION = "  lesion {number}"

@@ -29,7 +29,7 @@ from napari_bmetk._frame import native_plane
 from napari_bmetk._keys import bind_keys
 from napari_bmetk._reader import read_study, review_layers
 from napari_bmetk._review_panel import ReviewPanel, row_title
-from napari_bmetk._rows import Row, spoken
+from napari_bmetk._rows import Row, region_point, spoken
 from napari_bmetk._series_panel import SeriesPanel
 from napari_bmetk._session import Session
 from napari_bmetk._sign_panel import SignPanel
@@ -81,12 +81,29 @@ class ReviewWidget(QWidget):
 
     def go_to(self, row: Row) -> None:
         """Fly to what a row lists, and show its exam alone."""
-        if row.point_mm is None:
+        if not row.is_imaged:
             self.say(texts.NOT_IMAGED.format(region=row.what))
             return
         self.show_exam(row.exam)
-        fly_to(self._viewer, row.point_mm)
+        if row.is_exam:
+            self.say(row.what)
+            return
+        point = row.point_mm or (
+            None if row.region is None else region_point(self.session.results[row.exam], row.region)
+        )
+        if point is None:
+            self.say(texts.NOT_IMAGED.format(region=row.what))
+            return
+        fly_to(self._viewer, point)
         self.say(row_title(row, self.session))
+
+    def go_to_worst(self) -> None:
+        """Go to the largest lesion of the latest exam that has one, else to the latest exam."""
+        lesions = [row for row in self.review.rows if row.lesion is not None and not row.is_rejected]
+        last = [row for row in lesions if lesions and row.exam == lesions[-1].exam]
+        for row in [*last[:1], *([] if last else self.review.rows[-1:])]:
+            self.table.setCurrentCell(self.review.rows.index(row), 0)
+            self.go_to(row)
 
     def show_exam(self, name: str) -> None:
         """Show one exam alone: turn to its own plane and let it fill the picture, if another was shown."""
@@ -174,8 +191,7 @@ class ReviewWidget(QWidget):
         self._clear()
         for data in review_layers(review):
             self._viewer.add_layer(Layer.create(*data))
-        if self.review.rows:
-            self.go_to(self.review.rows[0])
+        self.go_to_worst()
         self.tabs.setCurrentWidget(self.review)
 
     def simulate_sample(self, layer_name: str, simulate: Any) -> None:
@@ -257,7 +273,8 @@ class ReviewWidget(QWidget):
     def _on_opened(self) -> None:
         self.review.refresh()
         self.course.refresh()
-        self.signature.refresh()
+        if self.signature.isVisible():
+            self.signature.refresh()
 
     def _on_course_asked(self, exam: str, region: str, side: Side | None) -> None:
         """Open the exam of a point in the plot or the map, at its region."""
