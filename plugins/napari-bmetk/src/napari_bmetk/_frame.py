@@ -52,7 +52,7 @@ class Frame:
     def show_scalar(self, image: ScalarImage) -> npt.NDArray[np.float32]:
         """Turn an image for display."""
         shown = resample_scalar(image, self.upright) if self.is_resampled else image
-        return np.nan_to_num(_turned(shown.array, self.upright))
+        return np.asarray(np.nan_to_num(_turned(shown.array, self.upright)), dtype=np.float32)
 
     def show_labels(self, labels: LabelMap) -> npt.NDArray[np.uint8]:
         """Turn labels for display; a copy that can be painted on."""
