@@ -4,7 +4,7 @@ Run on a screen, or a virtual one::
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/review.py
 
-Each figure is told twice: by the clock, and as processor time, which other work on the machine does not change.
+Each figure is told twice: by the clock, and as processor time, which other work hardly changes.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def window(qapp: object) -> Iterator[napari.Viewer]:
     if not os.environ.get("DISPLAY") and not os.environ.get("CI"):
         pytest.skip("no screen: run the tests with xvfb-run")
     viewer = napari.Viewer(show=True)
-    viewer.window._qt_window.resize(1400, 900)
+    viewer.window._qt_window.resize(1300, 800)
     yield viewer
     viewer.close()
 
@@ -164,15 +164,19 @@ def result_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def course_folder(tmp_path: Path) -> Path:
-    """Write a course of two exams as `bmetk track` writes it; the later knee lies 4 mm further left."""
+    """Write a course of two exams."""
+    return write_course(tmp_path)
+
+
+def write_course(place: Path) -> Path:
+    """Write a course of two exams as `bmetk track` does; the later knee lies 4 mm further left."""
     first = make_result(make_grid("coronal"))
     affine = first.bones.grid.affine.copy()
     affine[0, 3] += 4.0
     moved = moved_to(first, Grid(first.bones.grid.shape, affine), date(2024, 9, 1))
     exams = {"1_knee_left": first, "2_knee_left": moved}
-    folder = tmp_path / "course"
-    save_timeline(track(list(exams.values()), folders=list(exams)), folder, exams=exams)
-    return folder
+    save_timeline(track(list(exams.values()), folders=list(exams)), place / "course", exams=exams)
+    return place / "course"
 
 
 def moved_to(result: ExamResult, grid: Grid, day: date) -> ExamResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +21,7 @@ from bmetk.export import save_result
 from bmetk.review import open_review, read_audit
 from bmetk.review import run as core_run
 from napari_bmetk import _texts as texts
-from napari_bmetk._reader import read_result, review_layers
+from napari_bmetk._reader import read_result
 from napari_bmetk._tools import Tool
 from napari_bmetk._widget import ReviewWidget
 
@@ -33,14 +34,44 @@ def show(viewer: napari.Viewer, folder: Path) -> None:
         viewer.add_layer(Layer.create(*data))
 
 
+@pytest.fixture(scope="module")
+def open_dock(window: napari.Viewer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewWidget]:
+    """Open one exam in one dock for every test here: layers take seconds to make."""
+    folder = tmp_path_factory.mktemp("first") / "knee"
+    save_result(make_result(make_grid("coronal")), folder)
+    widget = ReviewWidget(window, spare=folder.with_name("spare"))
+    window.window.add_dock_widget(widget, name="bmetk review")
+    show(window, folder)
+    yield widget
+    window.layers.clear()
+    window.window.remove_dock_widget("all")
+
+
 @pytest.fixture
-def knee(viewer: napari.Viewer, dock: ReviewWidget, result_folder: Path, qtbot: QtBot) -> ReviewWidget:
-    """Open one exam and go to its lesion."""
-    show(viewer, result_folder)
-    qtbot.wait(20)
-    click_row(qtbot, dock, number_of(dock, "lesion 1"))
-    viewer.scene.camera.zoom = 8.0
-    return dock
+def viewer(window: napari.Viewer) -> napari.Viewer:
+    """Hand out the window with what is open in it."""
+    return window
+
+
+@pytest.fixture
+def knee(
+    window: napari.Viewer, open_dock: ReviewWidget, result_folder: Path, qtbot: QtBot
+) -> Iterator[ReviewWidget]:
+    """Show a fresh review of the exam, at its lesion; what a test adds is taken away after it."""
+    layers = list(window.layers)
+    open_dock.session.spare = result_folder.with_name("spare")
+    open_dock.session.reshow(open_review(result_folder))
+    open_dock.review.bones_button.setChecked(False)
+    open_dock.review.take_tool(Tool.LOOK)
+    open_dock.review.brush_box.setValue(6)
+    open_dock.tabs.setCurrentWidget(open_dock.review)
+    open_dock.show_plane(1)
+    click_row(qtbot, open_dock, number_of(open_dock, "lesion 1"))
+    window.scene.camera.zoom = 8.0
+    yield open_dock
+    open_dock.session.take_edits()
+    for layer in [it for it in window.layers if it not in layers]:
+        window.layers.remove(layer)
 
 
 def wait_for_job(qtbot: QtBot, dock: ReviewWidget) -> None:
@@ -169,9 +200,9 @@ def test_a_lesion_given_to_another_region_counts_there(knee: ReviewWidget, qtbot
 
 
 def test_a_lesion_across_two_regions_is_split_and_joined(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, result_folder: Path
+    knee: ReviewWidget, viewer: napari.Viewer, qtbot: QtBot
 ):
-    show(viewer, result_folder)
+    dock = knee
     dock.session.set_voxels("edema", dock.session.views["1_knee_left"].layers["regions"].data > 0, 1)
     lesions = dock.session.results["1_knee_left"].lesions
     assert len(lesions) == 1
@@ -281,86 +312,6 @@ def test_a_folder_that_cannot_be_written_keeps_the_draft_elsewhere(
     assert list(knee.session.spare.glob("*.npz"))
 
 
-def test_two_exams_lie_side_by_side_in_register_and_scroll_together(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, course_folder: Path
-):
-    show(viewer, course_folder)
-    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
-    dock.tabs.setCurrentWidget(dock.course)
-    dock._on_compare("1_knee_left")
-    qtbot.wait(300)
-    assert "laid over" in dock.message.text()
-    picture = viewer.screenshot(canvas_only=True, flash=False).astype(int)
-    keep_picture(viewer.screenshot(canvas_only=False, flash=False), "side-by-side")
-    half = picture.shape[1] // 2
-    places = [orange_middle(picture[:, :half]), orange_middle(picture[:, half:])]
-    # The second knee was moved by 4 mm; in register both lesions lie at one place of their cells.
-    assert places[0] == pytest.approx(places[1], abs=2.0 * viewer.scene.camera.zoom)
-    viewer.dims.set_point(1, LESION_MM[1] + 21.0)
-    qtbot.wait(100)
-    away = viewer.screenshot(canvas_only=True, flash=False).astype(int)
-    assert not is_orange(away).any(), "both cells scroll"
-    dock._on_compare("")
-    assert not viewer.canvas.grid.enabled
-    assert len(viewer.layers) == 10
-
-
-def is_orange(picture: np.ndarray) -> np.ndarray:
-    red, green, blue = (picture[..., channel] for channel in range(3))
-    return (red > green + 40) & (red > blue + 80) & (green < 0.75 * red)
-
-
-def orange_middle(picture: np.ndarray) -> tuple[float, float]:
-    found = np.argwhere(is_orange(picture))
-    assert len(found), "the lesion is not in this cell"
-    row, column = found.mean(axis=0)
-    return float(row), float(column)
-
-
-def test_a_click_in_the_plot_opens_that_exam(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, course_folder: Path
-):
-    show(viewer, course_folder)
-    dock.tabs.setCurrentWidget(dock.course)
-    qtbot.wait(300)
-    plot = dock.course.plot
-    axes = plot.figure.axes[0]
-    x, y = axes.transData.transform((axes.get_xlim()[0], 0.5))
-    place = plot.rect().topLeft() + type(plot.rect().topLeft())(round(x) + 3, round(plot.height() - y))
-    qtbot.mouseClick(plot, Qt.MouseButton.LeftButton, pos=place)
-    assert dock.session.current == "1_knee_left"
-    assert "2024-03-01" in dock.message.text()
-    assert dock.course.body_map is not None
-    keep_picture(viewer.screenshot(canvas_only=False, flash=False), "course")
-
-
-def test_a_link_is_cut_and_drawn(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, course_folder: Path
-):
-    show(viewer, course_folder)
-    dock.tabs.setCurrentWidget(dock.course)
-    assert dock.course.link_table.rowCount() == 1
-    dock.course.link_table.setCurrentCell(0, 0)
-    click(qtbot, dock.course.cut_button)
-    assert dock.course.link_table.rowCount() == 0
-    dock.tabs.setCurrentWidget(dock.review)
-    rows = [number_of(dock, "lesion 1", name) for name in ("1_knee_left", "2_knee_left")]
-    dock.course.link_rows([dock.review.rows[number] for number in rows])
-    assert dock.course.link_table.rowCount() == 1
-    assert dock.course.link_table.item(0, 3).text() == "drawn"
-
-
-def test_events_follow_an_edit(viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, course_folder: Path):
-    show(viewer, course_folder)
-    row = number_of(dock, "lateral femoral condyle", "2_knee_left")
-    assert dock.table.item(row, 3).text().endswith("unchanged")
-    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
-    press(qtbot, viewer, Qt.Key.Key_X)
-    row = number_of(dock, "lateral femoral condyle", "2_knee_left")
-    assert dock.table.item(row, 3).text() == "−1.4 resolved"
-    assert dock.session.seconds < HIGHEST_S
-
-
 def test_corrected_bones_feed_the_edema_step(
     knee: ReviewWidget, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, viewer: napari.Viewer
 ):
@@ -390,24 +341,6 @@ def test_corrected_bones_feed_the_edema_step(
     assert shown_ml(knee) == 0
 
 
-def test_painting_on_an_oblique_exam_is_measured_on_its_own_grid(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, tmp_path: Path
-):
-    save_result(make_result(make_grid("coronal", 20.0)), tmp_path / "oblique")
-    show(viewer, tmp_path / "oblique")
-    click_row(qtbot, dock, number_of(dock, "lesion 1"))
-    viewer.scene.camera.zoom = 8.0
-    press(qtbot, viewer, Qt.Key.Key_E)
-    dock.review.brush_box.setValue(40)
-    before = shown_ml(dock)
-    stroke(qtbot, viewer, [LESION_MM, LESION_MM])
-    after = shown_ml(dock)
-    assert 0 < after < before - 0.15
-    dock.session.undo()
-    qtbot.wait(100)
-    assert shown_ml(dock) == pytest.approx(before, abs=0.06)
-
-
 def test_page_nifti_and_csv_are_handed_on(knee: ReviewWidget, qtbot: QtBot, tmp_path: Path):
     knee.signature.export_to(tmp_path / "out")
     wait_for_job(qtbot, knee)
@@ -425,30 +358,3 @@ def test_keys_change_brush_plane_and_what_is_shown(knee: ReviewWidget, viewer: n
     assert [layer.metadata["bmetk_role"] for layer in viewer.layers if layer.visible] == ["ratio"]
     press(qtbot, viewer, Qt.Key.Key_O)
     assert len([layer for layer in viewer.layers if layer.visible]) == 3
-
-
-def test_the_hint_is_shown_first_and_the_review_empties_when_its_layers_go(
-    viewer: napari.Viewer, dock: ReviewWidget, result_folder: Path
-):
-    assert dock.message.text() == texts.HINT
-    show(viewer, result_folder)
-    viewer.layers.clear()
-    assert dock.table.rowCount() == 0
-    assert not dock.session.is_open
-
-
-def test_a_closed_dock_is_not_called_any_more(
-    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, result_folder: Path
-):
-    viewer.window.remove_dock_widget(dock)
-    dock.deleteLater()
-    del dock
-    qtbot.wait(10)
-    show(viewer, result_folder)
-    assert len(viewer.layers) == 5
-
-
-def test_a_draft_shown_anew_is_that_of_the_review(result_folder: Path):
-    review = open_review(result_folder)
-    layers = review_layers(review)
-    assert {options["metadata"]["bmetk_exam"] for _, options, _ in layers} == set(review.drafts)

@@ -133,6 +133,8 @@ class SeriesPanel(QWidget):
 
     def _box(self, row: int, choice: SeriesChoice, taken: str | None) -> QComboBox:
         box = QComboBox()
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(12)
         box.addItems(list(choice.choices))
         box.setCurrentIndex(box.findText(taken) if taken else -1)
         box.currentTextChanged.connect(lambda _text, row=row: self._on_choice(row))

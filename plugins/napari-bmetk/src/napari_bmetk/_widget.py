@@ -37,7 +37,7 @@ from napari_bmetk._tools import Tools
 from napari_bmetk._view import fly_to, frame, look_from_the_front, name_edges, orient, show_plane
 from napari_bmetk._worker import Job
 
-_WIDTH_PX = 470
+_WIDTH_PX = 540
 _DRAWN = ("probability", "bones", "regions", "edema")
 
 
@@ -256,7 +256,8 @@ class ReviewWidget(QWidget):
             folder: Path = layer.metadata["bmetk_study"]
             if self.series.folder != folder:
                 self.open_study(folder)
-            show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
+            if layer.visible:
+                self._look_at(layer)
             return
         if "bmetk_review" not in layer.metadata:
             return
@@ -265,6 +266,13 @@ class ReviewWidget(QWidget):
             return
         if layer.metadata["bmetk_role"] == "regions":
             show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
+
+    def _look_at(self, layer: Layer) -> None:
+        """Show the middle slice of a series that was dropped."""
+        shown = layer.metadata["bmetk_frame"]
+        show_plane(self._viewer, native_plane(shown.native))
+        frame(self._viewer, layer)
+        fly_to(self._viewer, shown.grid.centre_mm)
 
     def _refuse(self, layer: Layer) -> None:
         if layer in self._viewer.layers:
