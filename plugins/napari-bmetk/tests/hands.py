@@ -44,9 +44,10 @@ def stroke(qtbot: QtBot, viewer: napari.Viewer, points_mm: Sequence[Sequence[flo
 
 
 def _drag(canvas: Any, at: QPoint) -> None:
-    """Move with the left button held; QTest moves without any button."""
+    """Move with the left button held, no faster than a hand: moves in quick succession are dropped."""
     from qtpy.QtCore import QEvent, QPointF
     from qtpy.QtGui import QMouseEvent
+    from qtpy.QtTest import QTest
     from qtpy.QtWidgets import QApplication
 
     left = Qt.MouseButton.LeftButton
@@ -55,6 +56,7 @@ def _drag(canvas: Any, at: QPoint) -> None:
         QEvent.Type.MouseMove, place, canvas.mapToGlobal(place), left, left, Qt.KeyboardModifier.NoModifier
     )
     QApplication.sendEvent(canvas, event)
+    QTest.qWait(20)
 
 
 def press(qtbot: QtBot, viewer: napari.Viewer, key: Any, modifier: Any = None) -> None:
