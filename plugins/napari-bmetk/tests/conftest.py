@@ -65,9 +65,10 @@ def make_result(
     lateral = region_value(Region.LATERAL_FEMORAL_CONDYLE, side)
     medial = region_value(Region.MEDIAL_FEMORAL_CONDYLE, side)
     regions = np.where(bone & outer, lateral, np.where(bone, medial, 0))
+    ball_ml = Mask(edema, grid).volume_ml
     measured = (
         _measured("medial_femoral_condyle", side, 40.0, 0.0),
-        _measured("lateral_femoral_condyle", side, 41.0, 1.4),
+        _measured("lateral_femoral_condyle", side, 41.0, ball_ml),
         RegionMeasurement("patella", "patella", side, 0.0),
     )
     return ExamResult(
@@ -78,7 +79,7 @@ def make_result(
         probability=ScalarImage(edema * 0.9, grid),
         ratio=ScalarImage(np.where(edema, 3.0, np.where(bone, 1.0, 0.3)), grid),
         measurements=measured,
-        lesions=(_lesion(side),),
+        lesions=(_lesion(side, ball_ml),),
         findings=(Finding("joint_effusion", None, True, 5.0, "mL", "5.0 mL of bright fluid"),),
         quality=(),
         settings={},
@@ -93,10 +94,10 @@ def _measured(region: str, side: Side, bone_ml: float, edema_ml: float) -> Regio
     return RegionMeasurement(region, "femur", side, 1.0, bone_ml, edema_ml, low, high, share, 1.0)
 
 
-def _lesion(side: Side) -> Lesion:
+def _lesion(side: Side, ball_ml: float) -> Lesion:
     x, y, z = (float(mm) for mm in LESION_MM)
-    share = {"lateral_femoral_condyle": 1.4}
-    return Lesion(1, 1.4, (x, y, z), (14.0, 14.0, 14.0), share, "femur", side, 3.0)
+    share = {"lateral_femoral_condyle": 1.0}
+    return Lesion(1, ball_ml, (x, y, z), (14.0, 14.0, 14.0), share, "femur", side, 3.0)
 
 
 @pytest.fixture(params=["axial", "coronal", "sagittal"])

@@ -122,5 +122,5 @@ def test_events_follow_an_edit(viewer: napari.Viewer, dock: ReviewWidget, qtbot:
     click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
     press(qtbot, viewer, Qt.Key.Key_X)
     row = number_of(dock, "lateral femoral condyle", "2_knee_left")
-    assert dock.table.item(row, 3).text() == "−1.4 resolved"
+    assert dock.table.item(row, 3).text() == "−1.5 resolved"
     assert dock.session.seconds < HIGHEST_S

@@ -92,8 +92,8 @@ def test_the_table_tells_volume_with_interval_and_never_0_for_what_was_not_image
         [knee.table.item(row, column).text() for column in range(3)] for row in range(knee.table.rowCount())
     ]
     assert told[0][0] == "2024-03-01 knee left"
-    assert told[1] == ["Lateral femoral condyle", "left", "1.4 (1.1–1.7)"]
-    assert told[2] == ["  lesion 1", "left", "1.4"]
+    assert told[1] == ["Lateral femoral condyle", "left", "1.5 (1.2–1.8)"]
+    assert told[2] == ["  lesion 1", "left", "1.5"]
     assert told[3] == ["Medial femoral condyle", "left", "0 (0–0)"]
     assert told[4] == ["Patella", "left", "– not imaged"]
     assert knee.table.item(2, 4).text() == "90%"
@@ -271,14 +271,14 @@ def test_a_result_of_another_patient_is_refused_and_what_is_open_stays(
     qtbot.wait(100)
     assert knee.message.text() == texts.OTHER_PATIENT
     assert list(viewer.layers) == before
-    assert shown_ml(knee) == 1.4
+    assert shown_ml(knee) == 1.5
 
 
 def test_labels_on_another_grid_are_a_sentence(knee: ReviewWidget, viewer: napari.Viewer, qtbot: QtBot):
     viewer.add_labels(np.ones((4, 5, 6), np.uint8), name="drawn elsewhere")
     click(qtbot, knee.review.labels_button)
     assert "do not share a grid" in knee.message.text()
-    assert shown_ml(knee) == 1.4
+    assert shown_ml(knee) == 1.5
 
 
 def test_labels_on_the_same_grid_are_taken(knee: ReviewWidget, viewer: napari.Viewer, qtbot: QtBot):
@@ -290,7 +290,7 @@ def test_labels_on_the_same_grid_are_taken(knee: ReviewWidget, viewer: napari.Vi
     assert shown_ml(knee) == 0
     viewer.add_layer(layer)
     click(qtbot, knee.review.labels_button)
-    assert shown_ml(knee) == 1.4
+    assert shown_ml(knee) == 1.5
 
 
 def test_a_result_that_changed_on_disk_is_not_signed(knee: ReviewWidget, qtbot: QtBot, result_folder: Path):

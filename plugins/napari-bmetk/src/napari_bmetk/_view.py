@@ -142,6 +142,18 @@ def fly_to(viewer: napari.Viewer, point_mm: npt.ArrayLike) -> None:
     viewer.scene.camera.center = tuple(float(point[axis]) for axis in viewer.dims.order)
 
 
+def toggle_layers(viewer: napari.Viewer, roles: Sequence[str], hidden: list[Layer]) -> list[Layer]:
+    """Hide the visible layers of some roles, or show again those that were hidden; give the hidden ones."""
+    if hidden:
+        for layer in hidden:
+            layer.visible = True
+        return []
+    shown = [it for it in viewer.layers if it.metadata.get("bmetk_role") in roles and it.visible]
+    for layer in shown:
+        layer.visible = False
+    return shown
+
+
 def _camera_directions(viewer: napari.Viewer) -> tuple[Sequence[float], Sequence[float]]:
     camera = viewer.scene.camera
     return camera.view_direction, camera.up_direction

@@ -34,7 +34,15 @@ from napari_bmetk._series_panel import SeriesPanel
 from napari_bmetk._session import Session
 from napari_bmetk._sign_panel import SignPanel
 from napari_bmetk._tools import Tools
-from napari_bmetk._view import fly_to, frame, look_from_the_front, name_edges, orient, show_plane
+from napari_bmetk._view import (
+    fly_to,
+    frame,
+    look_from_the_front,
+    name_edges,
+    orient,
+    show_plane,
+    toggle_layers,
+)
 from napari_bmetk._worker import Job
 
 _WIDTH_PX = 540
@@ -66,7 +74,7 @@ class ReviewWidget(QWidget):
         self._turning = False
         self._lay_out()
         self._connect()
-        bind_keys(self)
+        bind_keys(self, napari_viewer)
         for layer in list(napari_viewer.layers):
             self._take(layer)
 
@@ -143,18 +151,7 @@ class ReviewWidget(QWidget):
 
     def toggle_drawn(self) -> None:
         """Hide what is drawn over the picture, or show it again."""
-        if self._hidden:
-            for layer in self._hidden:
-                layer.visible = True
-            self._hidden = []
-            return
-        self._hidden = [
-            layer
-            for layer in self._viewer.layers
-            if layer.metadata.get("bmetk_role") in _DRAWN and layer.visible
-        ]
-        for layer in self._hidden:
-            layer.visible = False
+        self._hidden = toggle_layers(self._viewer, _DRAWN, self._hidden)
 
     def show_keys(self) -> None:
         """List the keys."""
@@ -264,11 +261,12 @@ class ReviewWidget(QWidget):
         if not self.session.take(layer):
             QTimer.singleShot(0, lambda: self._refuse(layer))
             return
+        bind_keys(self, layer)
         if layer.metadata["bmetk_role"] == "regions":
             show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
 
     def _look_at(self, layer: Layer) -> None:
-        """Show the middle slice of a series that was dropped."""
+        """Show the middle of a series that was dropped."""
         shown = layer.metadata["bmetk_frame"]
         show_plane(self._viewer, native_plane(shown.native))
         frame(self._viewer, layer)
