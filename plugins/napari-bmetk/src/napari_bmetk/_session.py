@@ -19,10 +19,12 @@ from bmetk.image import LabelMap
 from bmetk.review import (
     Draft,
     Review,
+    drop_draft,
     is_touched,
     measure_draft,
     review_timeline,
     save_draft,
+    with_exams,
     with_marks,
 )
 from napari_bmetk import _texts as texts
@@ -71,6 +73,7 @@ class Session(QObject):
         self.edited: list[Labels] = []
         self.seconds = 0.0
         """What the last measurement took."""
+        self._locked = False
         self._unseen: list[Layer] = []
         self._settle = self._timer(_SETTLE_MS, self.take_edits)
         self._autosave = self._timer(_AUTOSAVE_MS, self.save)
@@ -83,7 +86,7 @@ class Session(QObject):
     @property
     def is_editable(self) -> bool:
         """Whether the reader may change anything."""
-        return self.review is not None and not self.review.is_signed
+        return self.review is not None and not self.review.is_signed and not self._locked
 
     @property
     def draft(self) -> Draft | None:
@@ -208,6 +211,9 @@ class Session(QObject):
         if self.review is None or self.review.is_signed:
             return
         try:
+            if not self.review.is_touched:
+                drop_draft(self.review, spare=self.spare)
+                return
             path = save_draft(self.review, spare=self.spare)
         except BmetkError as error:
             self.said.emit(str(error))
@@ -217,6 +223,8 @@ class Session(QObject):
 
     def reshow(self, review: Review) -> None:
         """Show another state of the same review (signed, reopened, edema found anew) in its layers."""
+        if self.review is not None:
+            review = with_exams(review, [draft.base.exam for draft in self.review.drafts.values()])
         self.adopt(review)
         for name, view in self.views.items():
             draft = review.drafts.get(name)
@@ -226,6 +234,14 @@ class Session(QObject):
             for role, labels in maps.items():
                 if role in view.layers:
                     self._reshow_labels(view, role, view.frame.show_labels(labels))
+
+    def lock(self, locked: bool) -> None:
+        """Keep everything as it is while it is being written."""
+        self._locked = locked
+        for view in self.views.values():
+            for role in EDITED:
+                if role in view.layers:
+                    view.layers[role].editable = self.is_editable
 
     def _reshow_labels(self, view: ExamView, role: str, array: npt.NDArray[np.uint8]) -> None:
         layer = view.layers[role]

@@ -129,6 +129,7 @@ class SignPanel(QWidget):
         self._session.said.emit(told)
         self._job.done.connect(self._on_done)
         self._job.ended.connect(self._on_ended)
+        self._session.lock(True)
         self._job.start(lambda _on_progress: work())
         self.refresh()
 
@@ -141,7 +142,8 @@ class SignPanel(QWidget):
     def _on_ended(self) -> None:
         self._job.done.disconnect(self._on_done)
         self._job.ended.disconnect(self._on_ended)
-        self.refresh()
+        self._session.lock(False)
+        self._session.measured.emit()
 
     def _status(self, review: Review) -> str:
         if review.is_signed:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from bmetk import BmetkError
 from bmetk.anatomy import Side
-from bmetk.review import Review, run_edema_again
+from bmetk.review import Draft, Review, run_edema_again
 from napari_bmetk import _texts as texts
 from napari_bmetk._compare import Compare
 from napari_bmetk._course_panel import CoursePanel
@@ -200,8 +200,7 @@ class ReviewWidget(QWidget):
                 self._viewer.add_layer(Layer.create(*data))
 
         self.say(texts.SIMULATING)
-        self._start(simulate, show)
-        self.job.ended.connect(lambda: self._drop_layer(layer_name))
+        self._start(simulate, show, lambda: self._drop_layer(layer_name))
 
     def _drop_layer(self, name: str) -> None:
         if name in self._viewer.layers:
@@ -210,31 +209,34 @@ class ReviewWidget(QWidget):
     def find_edema_again(self) -> None:
         """Run the edema step in the bones as they were corrected, beside the window."""
         self.session.take_edits()
-        draft, review, name = self.session.draft, self.session.review, self.session.current
-        if draft is None or review is None or self.job.is_running:
+        draft, name = self.session.draft, self.session.current
+        if draft is None or self.job.is_running:
             return
 
-        def work(on_progress: Any) -> Review:
-            return review.with_draft(name, run_edema_again(draft, on_progress=on_progress))
+        def show(found: object) -> None:
+            review = self.session.review
+            if isinstance(found, Draft) and review is not None and name in review.drafts:
+                self.session.reshow(review.with_draft(name, found))
+                self.session.current = name
+                self.session.save()
+                self.say(texts.EDEMA_AGAIN)
 
         self.say(texts.RUNNING)
-        self._start(work, self._show_again)
+        self.session.lock(True)
+        self._start(
+            lambda on_progress: run_edema_again(draft, on_progress=on_progress),
+            show,
+            lambda: self.session.lock(False),
+        )
 
-    def _show_again(self, review: object) -> None:
-        if isinstance(review, Review):
-            current = self.session.current
-            self.session.reshow(review)
-            self.session.current = current
-            self.session.save()
-            self.session.measured.emit()
-            self.say(texts.EDEMA_AGAIN)
-
-    def _start(self, work: Any, then: Any) -> None:
-        """Run work beside the window once; ``then`` gets what it gives back."""
+    def _start(self, work: Any, then: Any, after: Any) -> None:
+        """Run work beside the window; ``then`` gets what it gives back, ``after`` comes in any case."""
 
         def finish() -> None:
             self.job.done.disconnect(then)
             self.job.ended.disconnect(finish)
+            after()
+            self._on_opened()
 
         self.job.done.connect(then)
         self.job.ended.connect(finish)
