@@ -15,7 +15,7 @@ from bmetk.review.links import (
 )
 from bmetk.review.measure import anchor_of, confidence, find_pieces, lesion_piece, measure_draft, piece_at
 from bmetk.review.pick import SeriesChoice, choose, holds_dicom, list_choices, load_choice, with_source
-from bmetk.review.run import choices_of, run_choices, run_edema_again, with_exams
+from bmetk.review.run import run_choices, run_edema_again, with_exams, with_study
 from bmetk.review.sign import measure_review, reopen, review_timeline, sign, write_review
 from bmetk.review.store import Review, drop_draft, exam_folders, open_review, require_unchanged, save_draft
 
@@ -34,7 +34,6 @@ __all__ = [
     "anchor_of",
     "begin",
     "carry",
-    "choices_of",
     "choose",
     "confidence",
     "drop_draft",
@@ -72,6 +71,7 @@ __all__ = [
     "with_finding",
     "with_marks",
     "with_source",
+    "with_study",
     "with_verdict",
     "write_review",
 ]

@@ -130,7 +130,9 @@ def _surface(bones: Segmentation, value: int) -> FloatArray:
     sigma = [max(_SMOOTH_MM / spacing, 0.6) for spacing in bones.grid.spacing_mm]
     soft = ndimage.gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest")
     level = min(0.5, 0.5 * float(soft.max()))
-    points, *_ = measure.marching_cubes(np.pad(soft, _thin(soft), mode="edge"), level)
+    points, *_ = measure.marching_cubes(  # type: ignore[no-untyped-call]
+        np.pad(soft, _thin(soft), mode="edge"), level
+    )
     grid = crop_grid(bones.grid, box)
     return grid.to_world(points[:: max(1, len(points) // _POINTS)])
 

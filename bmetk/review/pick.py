@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -85,7 +85,7 @@ def holds_dicom(folder: Path, *, most: int = 40) -> bool:
     return folder.is_dir() and any(map(_has_preamble, islice(_files(folder), most)))
 
 
-def with_source(result: ExamResult, choices: tuple[SeriesChoice, ...]) -> ExamResult:
+def with_source(result: ExamResult, choices: Sequence[SeriesChoice]) -> ExamResult:
     """Give a result read from a folder the series that it was made from.
 
     Parameters

@@ -15,7 +15,7 @@ from bmetk.exam import Exam, ExamResult, Segmentation
 from bmetk.patient import track_exams_to
 from bmetk.pipeline import Progress, analyze
 from bmetk.review.draft import Draft, with_marks
-from bmetk.review.pick import SeriesChoice, load_choice
+from bmetk.review.pick import SeriesChoice, load_choice, with_source
 from bmetk.review.store import Review, open_review
 from bmetk.study import ReadOptions, write_exams
 
@@ -62,14 +62,24 @@ def with_exams(review: Review, exams: Sequence[Exam]) -> Review:
     return replace(review, drafts=drafts)
 
 
-def choices_of(review: Review, choices: Sequence[SeriesChoice]) -> dict[str, SeriesChoice]:
-    """Match the exams of a study with those of a review, by name."""
-    places = {(c.plan.date, c.plan.joint, c.plan.side): c for c in choices}
-    found = {
-        name: places.get((draft.base.exam.date, draft.base.exam.joint, draft.base.exam.side))
-        for name, draft in review.drafts.items()
-    }
-    return {name: choice for name, choice in found.items() if choice is not None}
+def with_study(review: Review, choices: Sequence[SeriesChoice]) -> Review:
+    """Give a review the series of the study that its results came from, as far as that holds them.
+
+    Raises
+    ------
+    InputError
+        If the study holds none of its exams; the message says why.
+    """
+    drafts: dict[str, Draft] = {}
+    refusals: list[InputError] = []
+    for name, draft in review.drafts.items():
+        try:
+            drafts[name] = replace(draft, base=with_source(draft.base, choices))
+        except InputError as error:
+            refusals.append(error)
+    if not drafts:
+        raise refusals[0] if refusals else InputError("this result has no exam to review")
+    return replace(review, drafts={**review.drafts, **drafts})
 
 
 def run_edema_again(

@@ -14,6 +14,7 @@ from napari_bmetk import _texts as texts
 from napari_bmetk._layers import ROLES, exam_title, result_layers
 from napari_bmetk._rows import Row
 from napari_bmetk._session import Session
+from napari_bmetk._view import frame
 
 _ROLE = "compared"
 
@@ -95,6 +96,9 @@ class Compare:
         viewer.canvas.grid.stride = len(own)
         viewer.canvas.grid.shape = (1, 2)
         viewer.canvas.grid.enabled = True
+        centre = viewer.scene.camera.center
+        frame(viewer, view.layers["regions"])
+        viewer.scene.camera.center = centre
         viewer.layers.selection.active = view.layers["edema"]
 
 

@@ -31,7 +31,7 @@ from napari_bmetk._review_panel import make_table
 from napari_bmetk._rows import Row
 from napari_bmetk._session import Session
 
-_PLOT_PX, _MAP_PX, _LINKS_PX = 620, 430, 130
+_PLOT_PX, _MAP_PX, _LINKS_PX = 500, 430, 130
 _EPOCH = date(1970, 1, 1)  # that of the plot's time axis
 
 
@@ -216,7 +216,7 @@ def _canvas(figure: Any, width_px: int) -> Any:
 
     width_in, height_in = figure.get_size_inches()
     figure.set_dpi(width_px / width_in)
-    canvas = FigureCanvasQTAgg(figure)
+    canvas = FigureCanvasQTAgg(figure)  # type: ignore[no-untyped-call]
     canvas.setFixedSize(width_px, round(width_px * height_in / width_in))
     canvas.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     return canvas

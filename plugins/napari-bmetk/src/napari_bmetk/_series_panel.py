@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from bmetk import BmetkError
-from bmetk.review import Review, SeriesChoice, choose, list_choices, load_choice, run_choices, with_exams
+from bmetk.review import Review, SeriesChoice, choose, list_choices, run_choices, with_study
 from napari_bmetk import _texts as texts
 from napari_bmetk._review_panel import make_table
 from napari_bmetk._worker import Job
@@ -106,10 +106,7 @@ class SeriesPanel(QWidget):
             If the folder holds no such study.
         """
         choices, _ = list_choices(folder)
-        from bmetk.review import choices_of
-
-        matched = choices_of(review, choices)
-        return with_exams(review, [load_choice(choice) for choice in matched.values()])
+        return with_study(review, choices)
 
     def set_running(self, running: bool) -> None:
         """Show whether work goes on."""

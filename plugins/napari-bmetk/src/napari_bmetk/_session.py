@@ -129,10 +129,11 @@ class Session(QObject):
     def forget(self, layer: Layer) -> None:
         """Take a layer out; with the last one the review closes, its draft saved."""
         view = self.views.get(layer.metadata.get("bmetk_exam", ""))
-        if view is None or view.layers.get(layer.metadata["bmetk_role"]) is not layer:
+        role: str = layer.metadata.get("bmetk_role", "")
+        if view is None or view.layers.get(role) is not layer:
             return
         self.take_edits()
-        del view.layers[layer.metadata["bmetk_role"]]
+        del view.layers[role]
         if not view.layers:
             del self.views[view.name]
         if not self.views:
@@ -176,12 +177,7 @@ class Session(QObject):
         shown, layer = view.frame.show_labels(labels), view.layers[role]
         index = np.nonzero(shown != layer.data)
         view.seen[role] = shown
-        if role == "edema":
-            self.review = self.review.with_draft(view.name, with_marks(draft, labels.array))
-        else:
-            part = draft.bones if role == "bones" else draft.regions
-            changed = replace(draft, **{role: replace(part, labels=labels)})
-            self.review = self.review.with_draft(view.name, changed)
+        self.review = self.review.with_draft(view.name, _with_labels(draft, role, labels))
         if len(index[0]):
             layer.data_setitem(index, shown[index])
             self._remember(layer)
@@ -320,8 +316,15 @@ def edited(
     after: npt.NDArray[np.uint8],
 ) -> Draft:
     """Carry an edit of one layer to a draft."""
+    maps = {"edema": draft.marks, "bones": draft.bones.labels, "regions": draft.regions.labels}
+    array = frame.take_back(maps[role].array, before, after)
+    return _with_labels(draft, role, LabelMap(array, maps[role].grid))
+
+
+def _with_labels(draft: Draft, role: str, labels: LabelMap) -> Draft:
+    """Put labels into the part of a draft that a role names."""
     if role == "edema":
-        return with_marks(draft, frame.take_back(draft.marks.array, before, after))
-    part = draft.bones if role == "bones" else draft.regions
-    labels = LabelMap(frame.take_back(part.labels.array, before, after), part.grid)
-    return replace(draft, **{role: replace(part, labels=labels)})
+        return with_marks(draft, labels.array)
+    if role == "bones":
+        return replace(draft, bones=replace(draft.bones, labels=labels))
+    return replace(draft, regions=replace(draft.regions, labels=labels))

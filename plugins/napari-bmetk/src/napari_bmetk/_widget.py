@@ -61,11 +61,11 @@ class ReviewWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self.job = Job()
-        self.session = Session(napari_viewer, spare)
+        self.session: Session = Session(napari_viewer, spare)
         self.tools = Tools(self.session)
         self.compare = Compare(self.session)
         self.message, self.bar, self.tabs = QLabel(texts.HINT), QProgressBar(), QTabWidget()
-        self.review = ReviewPanel(self.session, self.tools)
+        self.review: ReviewPanel = ReviewPanel(self.session, self.tools)
         self.series = SeriesPanel(self.job, self.say)
         self.course = CoursePanel(self.session)
         self.signature = SignPanel(self.session, self.job)
