@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -36,7 +37,7 @@ from bmetk.tracking import exam_names
 REVIEW_FOLDER = "review"
 SIGNED_FOLDER = "signed"
 DRAFT_FILE = "draft.npz"
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, BmetkError)
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, BadZipFile, BmetkError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
