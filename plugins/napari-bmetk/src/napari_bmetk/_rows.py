@@ -15,6 +15,7 @@ from napari_bmetk import _texts as texts
 from napari_bmetk._layers import exam_title
 
 Point = tuple[float, float, float]
+_LEAST_SHOWN_ML = 0.01  # specks that an eraser left count, but each is not a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Rows:
             rows += [
                 self._lesion_row(name, lesion, draft)
                 for lesion in result.lesions
-                if _home(lesion) == (measured.region, measured.side)
+                if _home(lesion) == (measured.region, measured.side) and lesion.volume_ml >= _LEAST_SHOWN_ML
             ]
         if draft is not None:
             rows += [_rejected_row(name, piece, draft) for piece in find_pieces(draft.rejected, draft)]
