@@ -103,7 +103,7 @@ def drawn(viewer: napari.Viewer) -> None:
 def scroll(viewer: napari.Viewer, figures: dict[str, tuple[float, float]], name: str) -> None:
     """Go through thirty slices; every one must have been drawn."""
     frames: list[object] = []
-    canvas = viewer.window._qt_viewer.canvas  # noqa: SLF001
+    canvas = viewer.window._qt_viewer.canvas._scene_canvas  # noqa: SLF001
     canvas.events.draw.connect(frames.append)
     slices = np.linspace(*viewer.dims.range[1][:2], 30)
     with clocked(figures, name, len(slices)):
