@@ -68,6 +68,7 @@ class Compare:
         """Show one exam alone again."""
         viewer = self._session.viewer
         viewer.canvas.grid.enabled = False
+        viewer.canvas.overlays.scale_bar.position = "bottom_right"
         for layer in [it for it in viewer.layers if it.metadata.get("bmetk_role") == _ROLE]:
             viewer.layers.remove(layer)
 
@@ -96,6 +97,8 @@ class Compare:
         viewer.canvas.grid.stride = len(own)
         viewer.canvas.grid.shape = (1, 2)
         viewer.canvas.grid.enabled = True
+        # A cell is too narrow for the bar beside the letter: one above the other.
+        viewer.canvas.overlays.scale_bar.position = "bottom_center"
         centre = viewer.scene.camera.center
         frame(viewer, view.layers["regions"])
         viewer.scene.camera.center = centre

@@ -75,7 +75,8 @@ class Frame:
         Returns
         -------
         array, shape of ``native``
-            A voxel changes only where the display voxel nearest to it changed.
+            A voxel changes only where the display voxel nearest to it changed, so that undo brings
+            everything back; of an oblique exam, single voxels that the display does not show stay.
         """
         if not self.is_resampled:
             return np.ascontiguousarray(_turned_back(after, self.upright))
