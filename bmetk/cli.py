@@ -358,11 +358,11 @@ def demo(
 
 @app.command()
 def view(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that analyze or track wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result of analyze or track, or a study.")],
     verbose: Verbose = False,
     config: Config = None,
 ) -> None:
-    """Open a result in napari, ready for review."""
+    """Open a result or a study in napari, ready for review."""
     from importlib import import_module
 
     _settings(config)

@@ -8,36 +8,55 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import napari
 
+    from napari_bmetk._widget import ReviewWidget
+
 __version__ = "0.1.0"
-__all__ = ["__version__", "open_result"]
+__all__ = ["__version__", "open_dock", "open_result"]
 
 
 def open_result(folder: Path, *, run: bool = True) -> napari.Viewer:
-    """Open napari with the result in a folder and the review dock beside it.
+    """Open napari with a result or a study and the review dock beside it.
 
     Parameters
     ----------
-    folder : a folder that `bmetk analyze` or `bmetk track` wrote
+    folder : a folder that `bmetk analyze` or `bmetk track` wrote, or a DICOM study
     run : stay until the window is closed; False returns at once, for a caller with its own event loop
 
     Raises
     ------
     bmetk.errors.InputError
-        If the folder holds no result, or a damaged one.
+        If the folder holds neither, or a damaged result.
     """
     import napari
     from napari.layers import Layer
 
-    from napari_bmetk._reader import read_result
-    from napari_bmetk._widget import ReviewWidget
+    from bmetk.errors import UnreadableFileError
+    from napari_bmetk import _texts as texts
+    from napari_bmetk._reader import get_reader
 
-    layers = read_result(folder)
+    folder = Path(folder)
+    read = get_reader(str(folder))
+    if read is None:
+        raise UnreadableFileError(texts.NO_RESULT.format(name=folder.name))
+    layers = read(str(folder))
     viewer = napari.Viewer(title=f"bmetk: {folder.name}")
-    review = ReviewWidget(viewer)
-    viewer.window.add_dock_widget(review, name="bmetk review", area="right")
+    dock = open_dock(viewer)
     for layer in layers:
         viewer.add_layer(Layer.create(*layer))
-    review.go_to_row(0)
+    dock.go_to_worst()
     if run:
         napari.run()
     return viewer
+
+
+def open_dock(viewer: napari.Viewer) -> ReviewWidget:
+    """Give the viewer's review dock; it is opened if there is none yet."""
+    from napari_bmetk import _texts as texts
+    from napari_bmetk._widget import ReviewWidget
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, ReviewWidget):
+            return widget
+    dock = ReviewWidget(viewer)
+    viewer.window.add_dock_widget(dock, name=texts.DOCK, area="right")
+    return dock

@@ -1,6 +1,6 @@
-"""Read the folders that `bmetk analyze` and `bmetk track` write; leave every other folder alone.
+"""Read the folders that bmetk writes, and studies of DICOM; leave every other folder alone.
 
-napari asks every reader at every drop: what is heavy is imported only when a result is read.
+napari asks every reader at every drop: what is heavy is imported only when something is read.
 """
 
 from __future__ import annotations
@@ -10,55 +10,98 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bmetk.errors import UnreadableFileError
-
 if TYPE_CHECKING:
-    from bmetk import ExamResult
+    from bmetk.review import Review
     from napari_bmetk._layers import LayerData
 
 _SCHEMAS = {"exam.json": "bmetk.exam/", "timeline.json": "bmetk.timeline/"}
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
-    """Offer a reader for a result of bmetk, or None for anything else (npe2 reader contribution)."""
-    if not isinstance(path, str) or not result_folders(_folder(path)):
+    """Offer a reader for a result of bmetk or a DICOM study, or None (npe2 reader contribution)."""
+    if not isinstance(path, str):
         return None
-    return read_result
+    if holds_result(result_folder(path)):
+        return read_result
+    return read_study if _holds_dicom(Path(path)) else None
 
 
 def read_result(path: str | Path) -> list[LayerData]:
     """Read every exam of a result as layers, the latest exam shown and the earlier ones hidden.
+
+    The version signed last is read, with the draft since.
 
     Raises
     ------
     bmetk.errors.InputError
         If there is no result, or a damaged one.
     """
-    from bmetk import load_result
-    from napari_bmetk._layers import exam_layers
+    from bmetk.review import open_review
+    from napari_bmetk._session import spare_folder
 
-    folders = result_folders(_folder(path))
-    if not folders:
-        raise UnreadableFileError(
-            f"folder {_folder(path).name!r} holds no result of bmetk; "
-            "open one that 'bmetk analyze' or 'bmetk track' wrote"
-        )
-    results = sorted((load_result(folder) for folder in folders), key=_exam_day)
-    return [layer for result in results for layer in exam_layers(result, shown=result is results[-1])]
+    return review_layers(open_review(result_folder(path), spare=spare_folder()))
 
 
-def result_folders(folder: Path) -> tuple[Path, ...]:
-    """List the folders with one exam each: the folder itself, or those below a timeline or a study."""
-    if _is_result(folder / "exam.json"):
-        return (folder,)
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(child for child in folder.iterdir() if _is_result(child / "exam.json")))
+def read_study(path: str | Path) -> list[LayerData]:
+    """Read the series of a DICOM study or patient that would be analysed; the latest exam is shown.
+
+    Raises
+    ------
+    bmetk.errors.InputError
+        If no exam can be made of it; the message says why.
+    """
+    from bmetk.review import list_choices, load_choice
+    from napari_bmetk._layers import exam_series_layers
+
+    choices, skipped = list_choices(Path(path))
+    if not choices:
+        from bmetk.errors import MissingSeriesError
+
+        raise MissingSeriesError("; ".join(exam.reason for exam in skipped))
+    exams = sorted((load_choice(choice) for choice in choices), key=lambda exam: str(exam.date or ""))
+    layers = [layer for exam in exams for layer in exam_series_layers(exam, shown=exam is exams[-1])]
+    for _, options, _ in layers:
+        options["metadata"]["bmetk_study"] = Path(path)
+    return layers
 
 
-def _folder(path: str | Path) -> Path:
+def review_layers(review: Review) -> list[LayerData]:
+    """Make the layers of a review, the latest exam in front and shown."""
+    from napari_bmetk._layers import draft_layers, result_layers
+
+    drafts = [(draft.base.exam, name) for name, draft in review.drafts.items()]
+    alone = [(result.exam, name) for name, result in review.unedited.items()]
+    order = sorted([*drafts, *alone], key=lambda it: str(it[0].date or ""))
+    layers: list[LayerData] = []
+    for exam, name in order:
+        shown = exam is order[-1][0]
+        if name in review.drafts:
+            layers += draft_layers(review.drafts[name], name=name, shown=shown)
+        else:
+            layers += result_layers(review.unedited[name], name=name, shown=shown)
+    for _, options, _ in layers:
+        options["metadata"]["bmetk_review"] = review
+    return layers
+
+
+def result_folder(path: str | Path) -> Path:
+    """Name the folder of a result, of which the document itself may have been dropped."""
     path = Path(path)
     return path.parent if path.name in _SCHEMAS else path
+
+
+def holds_result(folder: Path) -> bool:
+    """Tell whether a folder is a result: an exam, or exams below a timeline or a study."""
+    if _is_result(folder / "exam.json"):
+        return True
+    return folder.is_dir() and any(_is_result(child / "exam.json") for child in _children(folder))
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _is_result(document: Path) -> bool:
@@ -70,5 +113,9 @@ def _is_result(document: Path) -> bool:
     return str(schema).startswith(_SCHEMAS[document.name])
 
 
-def _exam_day(result: ExamResult) -> str:
-    return result.exam.date.isoformat() if result.exam.date else ""
+def _holds_dicom(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    from bmetk.review import holds_dicom
+
+    return holds_dicom(folder)

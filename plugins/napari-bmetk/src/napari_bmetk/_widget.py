@@ -1,218 +1,400 @@
-"""The dock: the table of regions, the way to each of them, and the button that runs an analysis."""
+"""The dock: review, series, course and signature in tabs, a sentence to the reader above them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import napari
-import numpy as np
-import numpy.typing as npt
 from napari.layers import Layer
-from napari.qt.threading import FunctionWorker
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QHeaderView,
+    QHBoxLayout,
     QLabel,
+    QMessageBox,
     QProgressBar,
     QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from bmetk import ExamResult
-from bmetk.exam import RegionMeasurement
-from napari_bmetk._layers import exam_layers, exam_title, native_plane
-from napari_bmetk._view import fly_to, frame, orient, show_plane
-from napari_bmetk._worker import Progress, describe_failure, make_worker
+from bmetk import BmetkError
+from bmetk.anatomy import Side
+from bmetk.review import Draft, Review, run_edema_again
+from napari_bmetk import _texts as texts
+from napari_bmetk._compare import Compare
+from napari_bmetk._course_panel import CoursePanel
+from napari_bmetk._frame import native_plane
+from napari_bmetk._keys import bind_keys
+from napari_bmetk._reader import read_study, review_layers
+from napari_bmetk._review_panel import ReviewPanel, row_title
+from napari_bmetk._rows import Row, region_point, spoken
+from napari_bmetk._series_panel import SeriesPanel
+from napari_bmetk._session import Session
+from napari_bmetk._sign_panel import SignPanel
+from napari_bmetk._tools import Tools
+from napari_bmetk._view import (
+    fly_to,
+    frame,
+    look_from_the_front,
+    name_edges,
+    orient,
+    show_plane,
+    toggle_layers,
+)
+from napari_bmetk._worker import Job
 
-_COLUMNS = ("Exam", "Region", "Side", "Edema, mL", "Imaged")
-_WIDTH_PX = 400
-_HINT = "Drop a folder that bmetk wrote on the window, or open a study. Click a row to go to the region."
+_WIDTH_PX = 540
+_DRAWN = ("probability", "bones", "regions", "edema")
 
 
 class ReviewWidget(QWidget):
-    """Lists what was measured in every result that is open.
+    """Reviews what bmetk measured, and runs it.
 
     Parameters
     ----------
-    napari_viewer : the viewer whose layers are listed; napari passes it by this name
+    napari_viewer : the viewer whose layers are reviewed; napari passes it by this name
     """
 
-    def __init__(self, napari_viewer: napari.Viewer) -> None:
+    def __init__(self, napari_viewer: napari.Viewer, spare: Path | None = None) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._rows: list[tuple[ExamResult, RegionMeasurement]] = []
-        self._worker: FunctionWorker | None = None
-        self._progress = Progress()
-        self.button = QPushButton("Open study and run…")
-        self.bar = QProgressBar()
-        self.table = _make_table()
-        self.message = QLabel(_HINT)
+        self.job = Job()
+        self.session: Session = Session(napari_viewer, spare)
+        self.tools = Tools(self.session)
+        self.compare = Compare(self.session)
+        self.message, self.bar, self.tabs = QLabel(texts.HINT), QProgressBar(), QTabWidget()
+        self.review: ReviewPanel = ReviewPanel(self.session, self.tools)
+        self.series = SeriesPanel(self.job, self.say)
+        self.course = CoursePanel(self.session)
+        self.signature = SignPanel(self.session, self.job)
+        self.plane_buttons = [QPushButton(text) for text in texts.PLANES]
+        self._hidden: list[Layer] = []
+        self._turning = False
         self._lay_out()
         self._connect()
-        self.refresh()
+        bind_keys(self, napari_viewer)
+        for layer in list(napari_viewer.layers):
+            self._take(layer)
 
-    def refresh(self) -> None:
-        """List the regions of every result among the layers, largest edema first."""
-        results = _results(self._viewer)
-        rows = [(result, measured) for result in results for measured in result.measurements]
-        self._rows = sorted(rows, key=lambda row: -(row[1].edema_ml or 0.0))
-        self.table.setColumnHidden(0, len(results) < 2)
-        self.table.setRowCount(len(self._rows))
-        for row, (result, measured) in enumerate(self._rows):
-            for column, text in enumerate(_cells(result, measured)):
-                self.table.setItem(row, column, QTableWidgetItem(text))
+    @property
+    def table(self) -> Any:
+        """The table of regions and lesions."""
+        return self.review.table
 
-    def go_to_row(self, row: int, _column: int = 0) -> None:
-        """Show the exam of one row alone, at the region's largest lesion or at the region itself."""
-        result, measured = self._rows[row]
-        point = _region_centre(result, measured)
-        if point is None:
-            self.message.setText(f"{_spoken(measured.region)} was not imaged in this exam.")
+    def say(self, sentence: str) -> None:
+        """Tell the reader something."""
+        self.message.setText(sentence)
+
+    def go_to(self, row: Row) -> None:
+        """Fly to what a row lists, and show its exam alone."""
+        if not row.is_imaged:
+            self.say(texts.NOT_IMAGED.format(region=row.what))
             return
-        self._show_alone(result)
+        self.show_exam(row.exam)
+        if row.is_exam:
+            self.say(row.what)
+            return
+        point = row.point_mm or (
+            None if row.region is None else region_point(self.session.results[row.exam], row.region)
+        )
+        if point is None:
+            self.say(texts.NOT_IMAGED.format(region=row.what))
+            return
         fly_to(self._viewer, point)
-        self.message.setText(f"{_spoken(measured.region)}, {exam_title(result.exam)}")
+        self.say(row_title(row, self.session))
 
-    def _show_alone(self, result: ExamResult) -> None:
-        """Hide the other exams; if there were any, turn to this one's plane and let it fill the picture."""
-        owned = [layer for layer in self._viewer.layers if "bmetk_result" in layer.metadata]
-        own = {
-            layer.metadata["bmetk_role"]: layer for layer in owned if layer.metadata["bmetk_result"] is result
-        }
-        others = [layer for layer in owned if layer not in own.values()]
-        if not any(layer.visible for layer in others) and any(layer.visible for layer in own.values()):
+    def go_to_worst(self) -> None:
+        """Go to the largest lesion of the latest exam that has one, else to the latest exam."""
+        lesions = [row for row in self.review.rows if row.lesion is not None and not row.is_rejected]
+        last = [row for row in lesions if lesions and row.exam == lesions[-1].exam]
+        for row in [*last[:1], *([] if last else self.review.rows[-1:])]:
+            self.table.setCurrentCell(self.review.rows.index(row), 0)
+            self.go_to(row)
+
+    def show_exam(self, name: str) -> None:
+        """Show one exam alone: turn to its own plane and let it fill the picture, if another was shown."""
+        view = self.session.views.get(name)
+        if view is None:
+            return
+        self.session.current = name
+        own = list(view.layers.values())
+        others = [
+            layer for it in self.session.views.values() if it is not view for layer in it.layers.values()
+        ]
+        if self.compare.is_shown and others and any(layer.visible for layer in own):
+            return
+        if not any(layer.visible for layer in others) and any(layer.visible for layer in own):
             return
         for layer in others:
             layer.visible = False
-        picture = "fluid" if "fluid" in own else "ratio"
-        for role, layer in own.items():
+        picture = "fluid" if "fluid" in view.layers else "ratio"
+        for role, layer in view.layers.items():
             layer.visible = role in (picture, "regions", "edema")
-        show_plane(self._viewer, native_plane(result.regions.grid))
-        frame(self._viewer, own["regions"])
+        show_plane(self._viewer, native_plane(view.frame.native))
+        frame(self._viewer, view.layers["regions"])
 
-    def run_study(self, folder: Path) -> None:
-        """Analyse a folder of DICOM files in the background and show what was found."""
-        if self._worker is not None:
+    def show_plane(self, plane: int) -> None:
+        """Show another plane at the same place: 0 axial, 1 coronal, 2 sagittal, 3 in space."""
+        point = tuple(self._viewer.dims.point)
+        show_plane(self._viewer, plane)
+        view = self.session.views.get(self.session.current)
+        if view is not None and "regions" in view.layers:
+            frame(self._viewer, view.layers["regions"])
+        for axis, value in enumerate(point):
+            self._viewer.dims.set_point(axis, value)
+
+    def next_plane(self) -> None:
+        """Show the next plane."""
+        self.show_plane((self._viewer.dims.order[0] + 1) % 3)
+
+    def toggle_drawn(self) -> None:
+        """Hide what is drawn over the picture, or show it again."""
+        self._hidden = toggle_layers(self._viewer, _DRAWN, self._hidden)
+
+    def show_keys(self) -> None:
+        """List the keys."""
+        lines = "".join(f"<tr><td><b>{keys}</b></td><td>{what}</td></tr>" for keys, what in texts.KEYS)
+        box = QMessageBox(
+            QMessageBox.Icon.NoIcon, texts.DOCK, f"<table cellpadding=3>{lines}</table>", parent=self
+        )
+        box.setModal(False)
+        box.show()
+
+    def open_study(self, folder: Path) -> None:
+        """List the exams of a study and show the tab where it is run."""
+        try:
+            self.series.show_study(folder)
+        except BmetkError as error:
+            self.say(str(error))
             return
-        self._set_running(True)
-        self.message.setText(f"Analysing {folder.name} …")
-        self._worker = make_worker(folder, self._progress)
-        self._worker.returned.connect(self._show_results)
-        self._worker.errored.connect(self._show_failure)
-        self._worker.start()
+        self.tabs.setCurrentWidget(self.series)
+
+    def show_source(self, folder: Path) -> None:
+        """Show the series that the open result was made from."""
+        if self.session.review is None:
+            return
+        try:
+            review = self.series.attach(self.session.review, folder)
+        except BmetkError as error:
+            self.say(str(error))
+            return
+        self.show_review(review)
+
+    def show_review(self, review: Review) -> None:
+        """Show a review in the place of what is open."""
+        self.session.save()
+        self._clear()
+        for data in review_layers(review):
+            self._viewer.add_layer(Layer.create(*data))
+        self.go_to_worst()
+        self.tabs.setCurrentWidget(self.review)
+
+    def simulate_sample(self, layer_name: str, simulate: Any) -> None:
+        """Simulate a published course beside the window, then show its series."""
+
+        def show(folder: object) -> None:
+            self._drop_layer(layer_name)
+            for data in read_study(Path(str(folder))):
+                self._viewer.add_layer(Layer.create(*data))
+
+        self.say(texts.SIMULATING)
+        self._start(simulate, show, lambda: self._drop_layer(layer_name))
+
+    def _drop_layer(self, name: str) -> None:
+        if name in self._viewer.layers:
+            self._viewer.layers.remove(name)
+
+    def find_edema_again(self) -> None:
+        """Run the edema step in the bones as they were corrected, beside the window."""
+        self.session.take_edits()
+        draft, name = self.session.draft, self.session.current
+        if draft is None or self.job.is_running:
+            return
+
+        def show(found: object) -> None:
+            review = self.session.review
+            if isinstance(found, Draft) and review is not None and name in review.drafts:
+                self.session.reshow(review.with_draft(name, found))
+                self.session.current = name
+                self.session.save()
+                self.say(texts.EDEMA_AGAIN)
+
+        self.say(texts.RUNNING)
+        self.session.lock(True)
+        self._start(
+            lambda on_progress: run_edema_again(draft, on_progress=on_progress),
+            show,
+            lambda: self.session.lock(False),
+        )
+
+    def _start(self, work: Any, then: Any, after: Any) -> None:
+        """Run work beside the window; ``then`` gets what it gives back, ``after`` comes in any case."""
+
+        def finish() -> None:
+            self.job.done.disconnect(then)
+            self.job.ended.disconnect(finish)
+            after()
+            self._on_opened()
+
+        self.job.done.connect(then)
+        self.job.ended.connect(finish)
+        self.job.start(work)
+        self._on_job()
+
+    def _clear(self) -> None:
+        """Take away every layer of bmetk."""
+        self.compare.hide()
+        for layer in [it for it in self._viewer.layers if "bmetk_role" in it.metadata]:
+            self._viewer.layers.remove(layer)
+
+    def _take(self, layer: Layer) -> None:
+        """Take a new layer in: of a result under review, of a study that was dropped, or leave it alone."""
+        if "bmetk_study" in layer.metadata:
+            folder: Path = layer.metadata["bmetk_study"]
+            if self.series.folder != folder:
+                self.open_study(folder)
+            if layer.visible:
+                self._look_at(layer)
+            return
+        if "bmetk_review" not in layer.metadata:
+            return
+        if not self.session.take(layer):
+            QTimer.singleShot(0, lambda: self._refuse(layer))
+            return
+        bind_keys(self, layer)
+        if layer.metadata["bmetk_role"] == "regions":
+            show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
+
+    def _look_at(self, layer: Layer) -> None:
+        """Show the middle of a series that was dropped."""
+        shown = layer.metadata["bmetk_frame"]
+        show_plane(self._viewer, native_plane(shown.native))
+        frame(self._viewer, layer)
+        fly_to(self._viewer, shown.grid.centre_mm)
+
+    def _refuse(self, layer: Layer) -> None:
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _on_opened(self) -> None:
+        self.review.refresh()
+        self.course.refresh()
+        if self.signature.isVisible():
+            self.signature.refresh()
+
+    def _on_course_asked(self, exam: str, region: str, side: Side | None) -> None:
+        """Open the exam of a point in the plot or the map, at its region."""
+        for number, row in enumerate(self.review.rows):
+            found = row.region
+            if row.exam == exam and found is not None and (found.region, found.side) == (region, side):
+                self.table.setCurrentCell(number, 1)
+                self.go_to(row)
+                return
+        self.say(texts.NOT_IMAGED.format(region=spoken(region)))
+
+    def _on_compare(self, other: str) -> None:
+        if not other:
+            self.compare.hide()
+            return
+        try:
+            self.say(self.compare.show(other, self.review.row))
+        except BmetkError as error:
+            self.say(str(error))
+
+    def _on_inserted(self, event: Any) -> None:
+        self._take(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        self.session.forget(event.value)
+
+    def _on_view_turned(self, _event: Any) -> None:
+        if self._turning:
+            return
+        self._turning = True
+        try:
+            orient(self._viewer)
+            if self._viewer.dims.ndisplay == 3:
+                look_from_the_front(self._viewer)
+            name_edges(self._viewer)
+        finally:
+            self._turning = False
+
+    def _on_camera_turned(self, _event: Any) -> None:
+        if self._viewer.dims.ndisplay == 3:
+            name_edges(self._viewer)
+
+    def _on_progress(self, stage: str, fraction: float) -> None:
+        self.bar.setFormat(f"{stage} %p%")
+        self.bar.setValue(round(100 * fraction))
+
+    def _on_job(self) -> None:
+        self.bar.setVisible(self.job.is_running)
+        self.series.set_running(self.job.is_running)
+        if not self.job.is_running:
+            self.bar.setValue(0)
+
+    def _on_ran(self, review: Review) -> None:
+        self.show_review(review)
+        exams = ", ".join(str(result.exam.date or name) for name, result in self.session.results.items())
+        self.say(texts.DONE.format(exams=exams, folder=review.folder.name))
+
+    def _on_signed(self, review: Review) -> None:
+        current = self.session.current
+        self.session.reshow(review)
+        self.session.current = current if current in self.session.results else self.session.current
+        self._on_opened()
+        self.say(self.signature.status.text())
 
     def _lay_out(self) -> None:
         self.setMinimumWidth(_WIDTH_PX)
         self.message.setWordWrap(True)
         self.bar.setVisible(False)
         layout = QVBoxLayout(self)
-        for part in (self.button, self.bar, self.message, self.table):
+        layout.setContentsMargins(4, 4, 4, 4)
+        planes = QHBoxLayout()
+        for button in self.plane_buttons:
+            planes.addWidget(button)
+        layout.addLayout(planes)
+        for part in (self.message, self.bar):
             layout.addWidget(part)
-        note = QLabel("Research use only: not a medical device.")
+        for panel, title in zip(
+            (self.review, self.series, self.course, self.signature), texts.TABS, strict=True
+        ):
+            self.tabs.addTab(panel, title)
+        layout.addWidget(self.tabs, stretch=1)
+        note = QLabel(texts.RESEARCH)
         note.setEnabled(False)
         layout.addWidget(note)
 
     def _connect(self) -> None:
-        self.button.clicked.connect(self._choose_study)
-        self.table.cellClicked.connect(self.go_to_row)
-        self._progress.reported.connect(self._show_progress)
+        for plane, button in enumerate(self.plane_buttons):
+            button.clicked.connect(lambda _checked=False, plane=plane: self.show_plane(plane))
+        session = self.session
+        session.said.connect(self.say)
+        for signal in (session.opened, session.measured, session.closed):
+            signal.connect(self._on_opened)
+        self.review.chosen.connect(self.go_to)
+        self.review.again_button.clicked.connect(self.find_edema_again)
+        self.course.asked.connect(self._on_course_asked)
+        self.course.compare_asked.connect(self._on_compare)
+        self.course.draw_button.clicked.connect(lambda: self.course.link_rows(self._selected_rows()))
+        self.series.ran.connect(self._on_ran)
+        self.series.study_asked.connect(self.open_study)
+        self.series.source_asked.connect(self.show_source)
+        self.series.run_button.clicked.connect(self._on_job)
+        self.signature.signed.connect(self._on_signed)
+        self.job.reported.connect(self._on_progress)
+        self.job.failed.connect(self.say)
+        self.job.ended.connect(self._on_job)
         # Bound methods alone: napari holds them weakly, so a closed dock is not called any more.
-        self._viewer.layers.events.inserted.connect(self._on_layer_inserted)
-        self._viewer.layers.events.removed.connect(self._on_layer_removed)
+        self._viewer.layers.events.inserted.connect(self._on_inserted)
+        self._viewer.layers.events.removed.connect(self._on_removed)
         self._viewer.dims.events.order.connect(self._on_view_turned)
         self._viewer.dims.events.ndisplay.connect(self._on_view_turned)
+        self._viewer.scene.camera.events.angles.connect(self._on_camera_turned)
 
-    def _on_layer_inserted(self, event: object) -> None:
-        layer: Layer = getattr(event, "value")  # noqa: B009  # napari's events have no type
-        if layer.metadata.get("bmetk_role") != "regions":
-            return
-        self.refresh()
-        show_plane(self._viewer, native_plane(layer.metadata["bmetk_result"].regions.grid))
-
-    def _on_layer_removed(self, _event: object) -> None:
-        self.refresh()
-
-    def _on_view_turned(self, _event: object) -> None:
-        orient(self._viewer)
-
-    def _choose_study(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Folder of one study")
-        if folder:
-            self.run_study(Path(folder))
-
-    def _show_progress(self, stage: str, fraction: float) -> None:
-        self.bar.setFormat(f"{stage} %p%")
-        self.bar.setValue(round(100 * fraction))
-
-    def _show_results(self, results: tuple[ExamResult, ...]) -> None:
-        self._set_running(False)
-        for result in results:
-            for layer in exam_layers(result, shown=result is results[-1]):
-                self._viewer.add_layer(Layer.create(*layer))
-        self.message.setText(f"Done: {', '.join(exam_title(result.exam) for result in results)}.")
-
-    def _show_failure(self, error: Exception) -> None:
-        self._set_running(False)
-        self.message.setText(describe_failure(error))
-
-    def _set_running(self, running: bool) -> None:
-        self.button.setEnabled(not running)
-        self.bar.setVisible(running)
-        self.bar.setValue(0)
-        if not running:
-            self._worker = None
-
-
-def _make_table() -> QTableWidget:
-    table = QTableWidget(0, len(_COLUMNS))
-    table.setHorizontalHeaderLabels(_COLUMNS)
-    table.verticalHeader().setVisible(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-    return table
-
-
-def _results(viewer: napari.Viewer) -> list[ExamResult]:
-    """Collect the results whose regions are among the layers, each once."""
-    regions = (layer for layer in viewer.layers if layer.metadata.get("bmetk_role") == "regions")
-    return [layer.metadata["bmetk_result"] for layer in regions]
-
-
-def _cells(result: ExamResult, measured: RegionMeasurement) -> tuple[str, ...]:
-    side = measured.side.value if measured.side else ""
-    imaged = f"{measured.coverage:.0%}" if measured.coverage > 0 else "not imaged"
-    return exam_title(result.exam), _spoken(measured.region), side, _volume(measured), imaged
-
-
-def _volume(measured: RegionMeasurement) -> str:
-    """Write a volume with its interval; a dash where nothing was measured, never 0."""
-    if measured.edema_ml is None:
-        return "–"
-    if measured.edema_ml_low is None or measured.edema_ml_high is None:
-        return f"{measured.edema_ml:.1f}"
-    return f"{measured.edema_ml:.1f} ({measured.edema_ml_low:.1f}–{measured.edema_ml_high:.1f})"
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _region_centre(result: ExamResult, measured: RegionMeasurement) -> npt.NDArray[np.float64] | None:
-    """Find where to look, LPS mm: the middle of the region's largest lesion, or of the region itself."""
-    lesions = [
-        it for it in result.lesions if measured.region in it.regions and it.side in (measured.side, None)
-    ]
-    if lesions:
-        largest = max(lesions, key=lambda lesion: lesion.regions[measured.region])
-        return np.asarray(largest.centroid_mm)
-    for label, mask in result.regions.areas():
-        if (label.name, label.side) == (measured.region, measured.side):
-            return result.regions.grid.to_world(np.argwhere(mask.array).mean(axis=0))
-    return None
+    def _selected_rows(self) -> list[Row]:
+        numbers = sorted({index.row() for index in self.table.selectedIndexes()})
+        return [self.review.rows[number] for number in numbers]

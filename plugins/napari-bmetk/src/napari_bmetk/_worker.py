@@ -1,56 +1,80 @@
-"""Run the analysis beside the window: a thread computes, the main thread alone touches the viewer."""
+"""Compute beside the window: a thread computes, the main thread alone touches the viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from bmetk import BmetkError, ExamResult, analyze
-from bmetk.study import ReadOptions, exams_of_study
+from bmetk import BmetkError
+from napari_bmetk import _texts as texts
 
 
-class Progress(QObject):
-    """Carries progress from the worker's thread to the main thread, by a queued signal."""
+class Cancelled(Exception):  # noqa: N818  # it is no error
+    """The reader stopped the work."""
+
+
+class Job(QObject):
+    """One piece of work at a time, with progress and cancel.
+
+    ``reported`` carries progress, ``done`` the result, ``failed`` a sentence, ``ended`` comes after either;
+    all reach the main thread by queued signals.
+    """
 
     reported = Signal(str, float)
+    done = Signal(object)
+    failed = Signal(str)
+    ended = Signal()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._worker: FunctionWorker | None = None
+        self._cancelled = False
 
-def analyze_study(folder: Path, on_progress: Callable[[str, float], None]) -> tuple[ExamResult, ...]:
-    """Analyse every exam below a folder of DICOM files.
+    @property
+    def is_running(self) -> bool:
+        """Whether there is work going on."""
+        return self._worker is not None
 
-    Raises
-    ------
-    bmetk.errors.BmetkError
-        If the folder cannot be used; the message says why.
-    """
-    on_progress("read", 0.0)
-    exams = exams_of_study(folder, ReadOptions())
-    results = []
-    for done, exam in enumerate(exams):
+    def start(self, work: Callable[[Callable[[str, float], None]], Any]) -> bool:
+        """Start a function that takes ``on_progress``; False where other work goes on."""
+        if self.is_running:
+            return False
+        self._cancelled = False
+        # napari would raise an error of the thread again in the main thread: the dock says it instead.
+        worker = create_worker(work, self._report, _start_thread=False, _ignore_errors=True)
+        worker.returned.connect(self._on_returned)
+        worker.errored.connect(self._on_errored)
+        self._worker = worker
+        worker.start()
+        return True
 
-        def report(stage: str, fraction: float, done: int = done) -> None:
-            on_progress(stage, (done + fraction) / len(exams))
+    def cancel(self) -> None:
+        """Stop at the next report of progress."""
+        self._cancelled = True
 
-        results.append(analyze(exam, on_progress=report))
-    return tuple(results)
+    def _report(self, stage: str, fraction: float) -> None:
+        if self._cancelled:
+            raise Cancelled
+        self.reported.emit(stage, fraction)
 
+    def _on_returned(self, result: object) -> None:
+        self._worker = None
+        self.done.emit(result)
+        self.ended.emit()
 
-def make_worker(folder: Path, progress: Progress) -> FunctionWorker:
-    """Make the worker, not yet started; its signals come back on the main thread.
-
-    napari would raise an error of the thread again in the main thread: the dock says it instead.
-    """
-    return create_worker(
-        analyze_study, folder, progress.reported.emit, _start_thread=False, _ignore_errors=True
-    )
+    def _on_errored(self, error: BaseException) -> None:
+        self._worker = None
+        self.failed.emit(describe_failure(error))
+        self.ended.emit()
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say in a sentence why an analysis ended; only bmetk's own messages are known to carry no identity."""
+    """Say in a sentence why work ended; only bmetk's own messages are known to carry no identity."""
+    if isinstance(error, Cancelled):
+        return texts.CANCELLED
     if isinstance(error, BmetkError):
         return str(error)
-    fault = type(error).__name__
-    return f"The analysis stopped on an unforeseen fault ({fault}). Nothing that is open was changed."
+    return texts.FAILED.format(fault=type(error).__name__)

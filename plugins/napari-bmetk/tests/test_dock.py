@@ -1,0 +1,69 @@
+"""A dock from its first hint to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import napari
+import pytest
+from conftest import LESION_MM, make_grid, make_result
+from hands import click_row, number_of, press, shown_ml, stroke
+from napari.layers import Layer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+
+from bmetk.export import save_result
+from bmetk.review import open_review
+from napari_bmetk import _texts as texts
+from napari_bmetk._reader import read_result, review_layers
+from napari_bmetk._widget import ReviewWidget
+
+
+def show(viewer: napari.Viewer, folder: Path) -> None:
+    for data in read_result(folder):
+        viewer.add_layer(Layer.create(*data))
+
+
+def test_painting_on_an_oblique_exam_is_measured_on_its_own_grid(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, tmp_path: Path
+):
+    save_result(make_result(make_grid("coronal", 20.0)), tmp_path / "oblique")
+    show(viewer, tmp_path / "oblique")
+    click_row(qtbot, dock, number_of(dock, "lesion 1"))
+    viewer.scene.camera.zoom = 8.0
+    press(qtbot, viewer, Qt.Key.Key_E)
+    dock.review.brush_box.setValue(40)
+    before = shown_ml(dock)
+    stroke(qtbot, viewer, [LESION_MM, LESION_MM])
+    after = shown_ml(dock)
+    assert 0 < after < before - 0.15
+    dock.session.undo()
+    qtbot.wait(100)
+    assert shown_ml(dock) == pytest.approx(before, abs=0.06)
+
+
+def test_the_hint_is_shown_first_and_the_review_empties_when_its_layers_go(
+    viewer: napari.Viewer, dock: ReviewWidget, result_folder: Path
+):
+    assert dock.message.text() == texts.HINT
+    show(viewer, result_folder)
+    viewer.layers.clear()
+    assert dock.table.rowCount() == 0
+    assert not dock.session.is_open
+
+
+def test_a_closed_dock_is_not_called_any_more(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, result_folder: Path
+):
+    viewer.window.remove_dock_widget(dock)
+    dock.deleteLater()
+    del dock
+    qtbot.wait(10)
+    show(viewer, result_folder)
+    assert len(viewer.layers) == 5
+
+
+def test_a_draft_shown_anew_is_that_of_the_review(result_folder: Path):
+    review = open_review(result_folder)
+    layers = review_layers(review)
+    assert {options["metadata"]["bmetk_exam"] for _, options, _ in layers} == set(review.drafts)
