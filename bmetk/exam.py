@@ -80,6 +80,26 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a series was acquired, without its voxels.
+
+    ``spacing_mm`` is the distance between slices, rows and columns.
+    """
+
+    contrast: Contrast
+    plane: Plane
+    spacing_mm: tuple[float, float, float]
+    acquisition: Acquisition = Acquisition()
+
+
+def protocol_of(series: Series | None) -> Protocol | None:
+    """Tell how a series was acquired; None where there is no series."""
+    if series is None:
+        return None
+    return Protocol(series.contrast, series.plane, series.image.grid.spacing_mm, series.acquisition)
+
+
+@dataclass(frozen=True, slots=True)
 class Patient:
     """Who was examined, without identity.
 
@@ -218,7 +238,8 @@ class ExamResult:
 
     ``edema``, ``probability`` and ``ratio`` are None where bones alone were asked for; ``marrow``, the part
     of the bones that is not cortical, is None where nothing tells it.
-    ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series.
+    ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series. ``protocols`` tells
+    how ``t1`` and ``fluid`` were acquired where the exam comes without its images.
     """
 
     exam: Exam
@@ -236,6 +257,12 @@ class ExamResult:
     version: str
     alignment: RigidTransform | None = None
     marrow: Mask | None = None
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+
+    def protocol(self, role: str) -> Protocol | None:
+        """Tell how the ``t1`` or the ``fluid`` series was acquired; None where nothing says so."""
+        series = self.exam.t1 if role == "t1" else self.exam.fluid
+        return protocol_of(series) or self.protocols.get(role)
 
     def to_frame(self) -> pd.DataFrame:
         """Tabulate the regions, one row each, the columns of ``measurements.csv``; volumes are mL."""

@@ -42,7 +42,8 @@ class Band:
         """Intensity, shape (N,), and its slope in the world of the outline, shape (N, 3); NaN outside."""
         index = self.grid.to_index(self.to_image.apply(points_mm)).T
         value, *slope = (
-            ndimage.map_coordinates(part, index, order=1, mode="constant", cval=np.nan) for part in self.values
+            ndimage.map_coordinates(part, index, order=1, mode="constant", cval=np.nan)
+            for part in self.values
         )
         return value, np.stack(slope, axis=1) @ self.to_image.rotation
 

@@ -238,7 +238,9 @@ def _judge(
         reasons.append(f"a turn by {found.angle_deg:.0f} degrees is implausible")
     if reasons:
         refused = _refused("; ".join(reasons), distance)
-        return replace(refused, distance_mm=distance, seen=pairs.seen, unsure_mm=unsure, correlation=correlation)
+        return replace(
+            refused, distance_mm=distance, seen=pairs.seen, unsure_mm=unsure, correlation=correlation
+        )
     check = Check(CHECK_NAME, CheckStatus.OK, distance, f"surfaces {distance:.2f} mm apart")
     return BoneAlignment(found, distance, pairs.seen, unsure, correlation, check)
 
@@ -246,4 +248,3 @@ def _judge(
 def _refused(reason: str, value: float | None = None) -> BoneAlignment:
     check = Check(CHECK_NAME, CheckStatus.FAIL, value, f"not registered: {reason}")
     return BoneAlignment(None, float("inf"), 0.0, float("inf"), None, check)
-

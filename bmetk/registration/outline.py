@@ -73,7 +73,7 @@ def outline_of(bone: Mask, count: int) -> Outline:
 
     box = crop_box(bone.array, bone.grid, 3.0)
     soft, grid = averaged(bone.array[box], crop_grid(bone.grid, box), _PIXEL_MM)
-    vertices, faces, _, _ = marching_cubes(np.pad(soft, 1, mode="edge"), 0.5)
+    vertices, faces, _, _ = marching_cubes(np.pad(soft, 1, mode="edge"), 0.5)  # type: ignore[no-untyped-call]
     corners = grid.to_world(vertices - 1)[faces]
     centres = corners.mean(axis=1)
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -122,6 +122,8 @@ def _normals(points_mm: FloatArray, soft: npt.NDArray[np.float32], grid: Grid) -
     smooth = ndimage.gaussian_filter(soft, _SLOPE_MM / np.asarray(grid.spacing_mm), mode="nearest")
     slopes = np.gradient(smooth)
     index = grid.to_index(points_mm).T
-    slope = np.stack([ndimage.map_coordinates(part, index, order=1, mode="nearest") for part in slopes], axis=1)
+    slope = np.stack(
+        [ndimage.map_coordinates(part, index, order=1, mode="nearest") for part in slopes], axis=1
+    )
     outward = -(slope / np.asarray(grid.spacing_mm)) @ grid.axes.T
     return np.asarray(outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-12))

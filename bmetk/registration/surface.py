@@ -48,7 +48,9 @@ class Equations:
     def step(self, damping: float = 0.0) -> RigidTransform:
         """Solve them."""
         lever = np.diag(self.matrix)
-        found = np.linalg.solve(self.matrix + damping * np.diag(lever + 1e-9), self.vector)
+        found = np.asarray(
+            np.linalg.solve(self.matrix + damping * np.diag(lever + 1e-9), self.vector), np.float64
+        )
         return small_move(found, self.centre_mm)
 
 
@@ -144,7 +146,7 @@ def misfit_mm(fixed: Outline, moving: Outline, transform: RigidTransform) -> flo
 
 
 def unsure_mm(pairs: Pairs, reach_mm: float) -> float:
-    """Standard error of the least certain movement, mm at the surface.
+    """Estimate the standard error of the least certain movement, mm at the surface.
 
     A round or straight piece of bone can turn or slide in itself: then this is large. Points are
     taken as a twelfth as many as they are, for neighbours err alike.
@@ -153,5 +155,4 @@ def unsure_mm(pairs: Pairs, reach_mm: float) -> float:
     arm = np.sqrt(((pairs.points_mm - equations.centre_mm) ** 2).sum(axis=1).mean())
     size = np.array([1 / arm] * 3 + [1.0] * 3)
     least = float(np.linalg.eigvalsh(equations.matrix * np.outer(size, size) / 12)[0])
-    return 1 / np.sqrt(max(least, 1e-9))
-
+    return float(1 / np.sqrt(max(least, 1e-9)))
