@@ -67,22 +67,41 @@ def build_frames(
     exams: Sequence[TimelineExam],
     results: Sequence[ExamResult],
     settings: BoneRegistrationSettings | None = None,
-) -> tuple[dict[Bone, BoneFrame], tuple[BoneMatch, ...]]:
+) -> tuple[dict[Bone, tuple[BoneFrame, ...]], tuple[BoneMatch, ...]]:
     """Register every bone with a lesion between the exams that show it.
 
-    The frame is that of the exam that shows most of the bone; every other exam is registered to it. A
-    bone that one exam alone shows needs none.
+    A frame is that of the exam that shows most of the bone; the others are registered to it. Those that
+    are refused, as the knee's end of a femur by the hip's, make a frame of their own. A bone that one exam
+    alone shows needs none.
     """
-    frames: dict[Bone, BoneFrame] = {}
+    frames: dict[Bone, tuple[BoneFrame, ...]] = {}
     matches: list[BoneMatch] = []
     shown = list(zip(exams, results, strict=True))
     for bone in _bones_with_lesions(results):
-        showing = [(exam, result) for exam, result in shown if _value(result, bone) is not None]
-        if len(showing) > 1:
-            frame, told = _build(bone, showing, settings)
-            frames[bone] = frame
+        views = [
+            _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result, bone))
+            for exam, result in shown
+            if _value(result, bone) is not None
+        ]
+        views.sort(key=lambda view: -view.bone_ml)
+        made = []
+        while len(views) > 1:
+            frame, told = _build(bone, views, settings)
+            made.append(frame)
             matches += told
+            views = [view for view in views if view.exam.name not in frame.views]
+        frames[bone] = tuple(made)
     return frames, tuple(matches)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """One exam of a bone, ready to be registered."""
+
+    exam: TimelineExam
+    result: ExamResult
+    view: BoneView
+    bone_ml: float
 
 
 def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
@@ -97,26 +116,26 @@ def _value(result: ExamResult, bone: Bone) -> int | None:
 
 
 def _build(
-    bone: Bone, showing: Sequence[tuple[TimelineExam, ExamResult]], settings: BoneRegistrationSettings | None
+    bone: Bone, shown: Sequence[_Shown], settings: BoneRegistrationSettings | None
 ) -> tuple[BoneFrame, list[BoneMatch]]:
-    views = [bone_view(result, bone, settings) for _, result in showing]
-    sizes = [
-        len(view.outline.points_mm) * _bone_ml(result, bone)
-        for view, (_, result) in zip(views, showing, strict=True)
-    ]
-    chosen = int(np.argmax(sizes))
-    reference, result = showing[chosen]
-    grid = _frame_grid(result, bone)
-    carried = {reference.name: _carry(result, bone, grid, RigidTransform.identity())}
+    reference, *others = shown
+    grid = _frame_grid(reference.result, bone)
+    carried = {reference.exam.name: _carry(reference.result, bone, grid, RigidTransform.identity())}
     matches = []
-    for number, (exam, other) in enumerate(showing):
-        if number == chosen:
+    for other in others:
+        if not _have_part_in_common(reference.view, other.view):
             continue
-        found = register_bone(views[chosen], views[number], settings)
-        matches.append(_match(bone, reference, exam, found))
+        found = register_bone(reference.view, other.view, settings)
+        matches.append(_match(bone, reference.exam, other.exam, found))
         if found.transform is not None:
-            carried[exam.name] = _carry(other, bone, grid, found.transform)
+            carried[other.exam.name] = _carry(other.result, bone, grid, found.transform)
     return BoneFrame(grid, carried), matches
+
+
+def _have_part_in_common(one: BoneView, other: BoneView) -> bool:
+    """Tell whether two exams name a region of the bone that both show, or name none at all."""
+    named = one.anchors_mm.keys(), other.anchors_mm.keys()
+    return bool(named[0] & named[1]) or not all(named)
 
 
 def bone_view(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings | None = None) -> BoneView:

@@ -26,7 +26,7 @@ def track_lesions(
     results: Sequence[ExamResult],
     histories: Sequence[RegionHistory],
     settings: TrackingSettings,
-    frames: Mapping[Bone, BoneFrame] | None = None,
+    frames: Mapping[Bone, tuple[BoneFrame, ...]] | None = None,
 ) -> tuple[LesionTrack, ...]:
     """Link the lesions of each exam with those of the last one before it that shows their place.
 

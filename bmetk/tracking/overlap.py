@@ -42,7 +42,7 @@ class Overlap:
 class Matcher:
     """Compares lesions: in the frame of their bone where both exams are in it, else by shared regions."""
 
-    frames: Mapping[Bone, BoneFrame]
+    frames: Mapping[Bone, tuple[BoneFrame, ...]]
     histories: Mapping[tuple[str, object], RegionHistory]
     settings: TrackingSettings
 
@@ -56,20 +56,24 @@ class Matcher:
 
     def shows(self, exam: TimelineExam, node: Node) -> bool:
         """Tell whether an exam would show a lesion of another exam, were it there."""
-        frame = self.frames.get(node.bone)
-        if frame is not None and exam.name in frame.views and node.exam.name in frame.views:
+        frame = self._frame(node.bone, exam.name, node.exam.name)
+        if frame is not None:
             place = frame.views[node.exam.name].lesions == node.lesion.id
             if place.any():
                 return bool(frame.views[exam.name].seen[place].mean() >= _SHOWN)
         return any(self._measured(region, node, exam) for region in node.lesion.regions)
 
     def _views(self, before: Node, after: Node) -> tuple[FrameView, FrameView] | None:
-        frame = self.frames.get(before.bone)
-        if frame is None or not {before.exam.name, after.exam.name} <= frame.views.keys():
+        frame = self._frame(before.bone, before.exam.name, after.exam.name)
+        if frame is None:
             return None
         views = frame.views[before.exam.name], frame.views[after.exam.name]
         drawn = (views[0].lesions == before.lesion.id).any() and (views[1].lesions == after.lesion.id).any()
         return views if drawn else None
+
+    def _frame(self, bone: Bone, *exams: str) -> BoneFrame | None:
+        frames = self.frames.get(bone, ())
+        return next((frame for frame in frames if set(exams) <= frame.views.keys()), None)
 
     def _measured(self, region: str, node: Node, exam: TimelineExam) -> bool:
         history = self.histories.get((region, node.lesion.side))

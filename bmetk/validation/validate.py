@@ -36,6 +36,7 @@ from bmetk.validation.table import (
     time_figures,
     tracking_figures,
 )
+from bmetk.validation.tracking import TrackerScores, score_tracker, tracker_figures
 
 PARTS = ("all", "bones", "edema", "tracking")
 VALIDATION_FILE = "validation.json"
@@ -48,6 +49,7 @@ class _Scores:
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
+    tracker: TrackerScores = TrackerScores()
 
 
 def validate_to(
@@ -108,6 +110,7 @@ def _measure(
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
+    tracker = TrackerScores()
     if part != "tracking":
         tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
         exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
@@ -122,7 +125,8 @@ def _measure(
     if part in ("all", "tracking"):
         people = [(patient, settings) for patient in population(name, (count + 3) // 4)]
         patients = run_all(score_patient, people, jobs, "patients", on_progress)
-    return _Scores(exams, healthy, pairs, patients)
+        tracker = score_tracker(count, name, jobs, settings, on_progress)
+    return _Scores(exams, healthy, pairs, patients, tracker)
 
 
 def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
@@ -132,7 +136,7 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
     if part in ("all", "edema"):
         figures += [*edema_figures(scores.exams, scores.healthy), *retest_figures(scores.pairs)]
     if part in ("all", "tracking"):
-        figures += tracking_figures(scores.patients)
+        figures += [*tracking_figures(scores.patients), *tracker_figures(scores.tracker)]
     return (*figures, *time_figures(scores.exams))
 
 
