@@ -144,6 +144,8 @@ class Exam:
     t1, fluid : the two series in their own grids; either may be absent
     bones : the user's own bones, on any grid; None to have them found
     warnings : sentences on what was doubtful while loading (tags in conflict and the like)
+    source : name of a file it came from, for messages on the screen; never written, for a name of a file
+        may hold a patient's
     """
 
     joint: Joint
@@ -154,6 +156,7 @@ class Exam:
     patient: Patient = Patient()
     date: date | None = None
     warnings: tuple[str, ...] = ()
+    source: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

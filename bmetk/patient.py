@@ -36,7 +36,7 @@ from bmetk.study import (
     require_result,
     run_all,
 )
-from bmetk.tracking import ClinicalEntry, Timeline, exam_names
+from bmetk.tracking import ClinicalEntry, Timeline, exam_names, require_one_patient
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -80,6 +80,7 @@ def track_to(
     course = () if clinical is None else read_clinical(clinical)
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_gather(sources, options))
+        require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
         fresh, failed = run_all(known.exams, analyze, settings, on_progress)
         known = replace(known, skipped=(*known.skipped, *failed))
         return _write_course(known, tuple(fresh.values()), staged, settings, options, course)
@@ -109,6 +110,7 @@ def track_exams_to(
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_Known((), tuple(exams), tuple(skipped)))
+        require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
         fresh, failed = run_all(known.exams, analyze, settings, on_progress)
         known = replace(known, skipped=(*known.skipped, *failed))
         return _write_course(
@@ -188,7 +190,7 @@ def _write_course(
     names = every_name[: len(results)]
     skipped = _told(known.skipped, every_name[len(results) :], [result.exam.patient for result in results])
     require_result(results, skipped)
-    spoken = [*(folder.name for folder in folders), *names[len(folders) :]]
+    spoken = [*(folder.name for folder in folders), *_spoken(fresh, names[len(folders) :])]
     timeline = track_exams(results, settings=settings, folders=names, sources=spoken, clinical=clinical)
     timeline = replace(timeline, skipped=skipped)
     sources: Mapping[str, ExamResult | Path] = dict(zip(names, [*folders, *fresh], strict=True))
@@ -206,6 +208,11 @@ def _write_course(
         keep_identity=options.keep_identity,
     )
     return timeline
+
+
+def _spoken(fresh: Sequence[ExamResult], names: Sequence[str]) -> list[str]:
+    """Call each exam by a file that it came from, else by the folder it would get."""
+    return [result.exam.source or name for result, name in zip(fresh, names, strict=True)]
 
 
 def _told(

@@ -24,7 +24,7 @@ from bmetk.tracking.timeline import (
     Timeline,
     TimelineExam,
 )
-from bmetk.tracking.track import exam_names, track
+from bmetk.tracking.track import exam_names, require_one_patient, track
 
 __all__ = [
     "BoneMatch",
@@ -52,6 +52,7 @@ __all__ = [
     "carry_bones",
     "detection_limit_ml",
     "exam_names",
+    "require_one_patient",
     "resolution_curves",
     "resolution_frame",
     "smallest_detectable_change_ml",

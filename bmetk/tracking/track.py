@@ -56,7 +56,7 @@ def track(
     if len(names) != len(results) or len(set(names)) != len(names):
         raise InputError(f"{len(results)} exams need as many different folder names, got {len(set(names))}")
     spoken = sources or folders or [f"exam {number}" for number in range(1, len(results) + 1)]
-    _require_one_patient([result.exam for result in results], spoken)
+    require_one_patient([result.exam for result in results], spoken)
     dates = [_date(result.exam, name) for result, name in zip(results, spoken, strict=True)]
     order = sorted(range(len(results)), key=lambda i: (dates[i], _place_order(results[i].exam)))
     exams = tuple(_timeline_exam(results[i], names[i], dates[i]) for i in order)
@@ -115,10 +115,19 @@ def _date(exam: Exam, name: str) -> date:
     return exam.date
 
 
-def _require_one_patient(exams: Sequence[Exam], names: Sequence[str]) -> None:
+def require_one_patient(exams: Sequence[Exam], names: Sequence[str]) -> None:
     """Compare patients by key where all have one, else by pseudonym; unknown ones pass.
 
     The patient is the one with most exams, and the first of the list at a tie.
+
+    Parameters
+    ----------
+    names : what each exam is called in the message: a file or a folder, never a person
+
+    Raises
+    ------
+    SeriesMismatchError
+        If the exams are of more than one patient.
     """
     keys = [exam.patient.key for exam in exams]
     if None in keys:
