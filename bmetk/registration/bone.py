@@ -50,7 +50,7 @@ class BoneRegistrationSettings:
     band_points: int = 500
     maximal_distance_mm: float = 1.5
     minimal_seen: float = 0.35
-    maximal_unsure_mm: float = 1.0
+    maximal_unsure_mm: float = 0.7
     maximal_angle_deg: float = 75.0
 
     def __post_init__(self) -> None:

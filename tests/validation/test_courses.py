@@ -72,7 +72,7 @@ def test_a_week_changes_nothing_and_thirty_percent_is_a_change(
 
 @pytest.mark.parametrize("case", COURSES)
 def test_the_published_courses_are_told_through_the_measured_error(case: str) -> None:
-    """Ten times each: every event, and each migration by day and side (either of two like regions may lead)."""
+    """Ten times each: every event, and each migration by day and side; of two like ones either may lead."""
     from dataclasses import replace
 
     true, error = track(COURSES[case].exams), MeasurementError(speck_chance=0.0)
