@@ -65,7 +65,7 @@ def synthetic() -> ExamResult:
     )
     ratio = ScalarImage(np.where(edema, 3.0, bone * 1.0) + rng.normal(0, 0.1, SHAPE) * bone, grid)
     probability, mask = ScalarImage(edema * 0.9, grid), Mask(edema, grid)
-    found = EdemaMap(mask, probability, ratio, mask, mask, ())
+    found = EdemaMap(mask, probability, ratio)
     signal = ScalarImage(200 * np.where(bone, ratio.array, 0.5) + rng.normal(0, 10, SHAPE), grid)
     series = Series(signal, Contrast.STIR, Plane.CORONAL)
     everywhere = Mask(np.ones(SHAPE, dtype=bool), grid)

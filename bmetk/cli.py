@@ -18,6 +18,8 @@ from bmetk.console import (
     UNUSABLE_INPUT,
     WRONG_USAGE,
     AllowGaps,
+    BonesFrom,
+    Clinical,
     Config,
     Count,
     Force,
@@ -131,6 +133,7 @@ def analyze(
     named_bones: Annotated[
         bool, typer.Option("--named-bones", help="Labels of --bones are numbered as in bones.nii.gz.")
     ] = False,
+    bones_from: BonesFrom = None,
     joint: JointName = None,
     side: SideName = None,
     day: Annotated[
@@ -143,8 +146,7 @@ def analyze(
     config: Config = None,
 ) -> None:
     """Find bones and edema in one study and measure them."""
-    from bmetk.pipeline import analyze as analyze_exam
-    from bmetk.study import exam_from_files, exams_of_study, write_exams
+    from bmetk.study import analysis, exam_from_files, exams_of_study, write_exams
 
     options = _options(
         joint, side, keep_identity, allow_gaps, any_joint=bones is not None, named_bones=named_bones
@@ -160,7 +162,7 @@ def analyze(
         results = write_exams(
             exams,
             out,
-            analyze_exam,
+            analysis(bones_from),
             settings=settings,
             force=force,
             keep_identity=keep_identity,
@@ -214,9 +216,7 @@ def track(
         typer.Argument(metavar="INPUT...", help="Studies, or folders that analyze wrote, of one patient."),
     ],
     out: Out,
-    clinical: Annotated[
-        Path | None, typer.Option("--clinical", metavar="FILE", help="Treatments and scores, CSV or JSON.")
-    ] = None,
+    clinical: Clinical = None,
     force: Force = False,
     keep_identity: KeepIdentity = False,
     allow_gaps: AllowGaps = False,

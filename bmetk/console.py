@@ -36,6 +36,16 @@ JointName = Annotated[
 SideName = Annotated[
     str | None, typer.Option("--side", metavar="S", help="left, right or both; overrides the tags.")
 ]
+Clinical = Annotated[
+    Path | None,
+    typer.Option("--clinical", metavar="FILE", help="Treatments, scores, laboratory values; CSV or JSON."),
+]
+BonesFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--bones-from", metavar="DIR", help="Result of another exam whose reviewed bones are carried over."
+    ),
+]
 T1File = Annotated[
     Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
 ]

@@ -80,6 +80,26 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a series was acquired, without its voxels.
+
+    ``spacing_mm`` is the distance between slices, rows and columns.
+    """
+
+    contrast: Contrast
+    plane: Plane
+    spacing_mm: tuple[float, float, float]
+    acquisition: Acquisition = Acquisition()
+
+
+def protocol_of(series: Series | None) -> Protocol | None:
+    """Tell how a series was acquired; None where there is no series."""
+    if series is None:
+        return None
+    return Protocol(series.contrast, series.plane, series.image.grid.spacing_mm, series.acquisition)
+
+
+@dataclass(frozen=True, slots=True)
 class Patient:
     """Who was examined, without identity.
 
@@ -124,6 +144,8 @@ class Exam:
     t1, fluid : the two series in their own grids; either may be absent
     bones : the user's own bones, on any grid; None to have them found
     warnings : sentences on what was doubtful while loading (tags in conflict and the like)
+    source : name of a file it came from, for messages on the screen; never written, for a name of a file
+        may hold a patient's
     """
 
     joint: Joint
@@ -134,6 +156,7 @@ class Exam:
     patient: Patient = Patient()
     date: date | None = None
     warnings: tuple[str, ...] = ()
+    source: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +260,8 @@ class ExamResult:
 
     ``edema``, ``probability`` and ``ratio`` are None where bones alone were asked for; ``marrow``, the part
     of the bones that is not cortical, is None where nothing tells it.
-    ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series.
+    ``alignment`` maps the world of the fluid-sensitive series to that of the T1 series. ``protocols`` tells
+    how ``t1`` and ``fluid`` were acquired where the exam comes without its images.
     """
 
     exam: Exam
@@ -255,6 +279,12 @@ class ExamResult:
     version: str
     alignment: RigidTransform | None = None
     marrow: Mask | None = None
+    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+
+    def protocol(self, role: str) -> Protocol | None:
+        """Tell how the ``t1`` or the ``fluid`` series was acquired; None where nothing says so."""
+        series = self.exam.t1 if role == "t1" else self.exam.fluid
+        return protocol_of(series) or self.protocols.get(role)
 
     def to_frame(self) -> pd.DataFrame:
         """Tabulate the regions, one row each, the columns of ``measurements.csv``; volumes are mL."""

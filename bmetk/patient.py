@@ -36,7 +36,7 @@ from bmetk.study import (
     require_result,
     run_all,
 )
-from bmetk.tracking import Timeline, exam_names
+from bmetk.tracking import ClinicalEntry, Timeline, exam_names, require_one_patient
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -77,11 +77,12 @@ def track_to(
     SeriesMismatchError
         If the exams are of more than one patient.
     """
+    course = () if clinical is None else read_clinical(clinical)
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_gather(sources, options))
+        require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
         fresh, failed = run_all(known.exams, analyze, settings, on_progress)
         known = replace(known, skipped=(*known.skipped, *failed))
-        course = () if clinical is None else read_clinical(clinical)
         return _write_course(known, tuple(fresh.values()), staged, settings, options, course)
 
 
@@ -109,6 +110,7 @@ def track_exams_to(
     """
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_Known((), tuple(exams), tuple(skipped)))
+        require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
         fresh, failed = run_all(known.exams, analyze, settings, on_progress)
         known = replace(known, skipped=(*known.skipped, *failed))
         return _write_course(
@@ -177,7 +179,7 @@ def _write_course(
     staged: Path,
     settings: Settings,
     options: ReadOptions,
-    clinical: Sequence[Mapping[str, object]] = (),
+    clinical: Sequence[ClinicalEntry] = (),
     extra_files: Mapping[str, str] = MappingProxyType({}),
 ) -> Timeline:
     folders = known.folders
@@ -188,8 +190,8 @@ def _write_course(
     names = every_name[: len(results)]
     skipped = _told(known.skipped, every_name[len(results) :], [result.exam.patient for result in results])
     require_result(results, skipped)
-    spoken = [*(folder.name for folder in folders), *names[len(folders) :]]
-    timeline = track_exams(results, settings=settings, folders=names, sources=spoken)
+    spoken = [*(folder.name for folder in folders), *_spoken(fresh, names[len(folders) :])]
+    timeline = track_exams(results, settings=settings, folders=names, sources=spoken, clinical=clinical)
     timeline = replace(timeline, skipped=skipped)
     sources: Mapping[str, ExamResult | Path] = dict(zip(names, [*folders, *fresh], strict=True))
     pages = {
@@ -203,10 +205,14 @@ def _write_course(
         exams=sources,
         exam_files=pages,
         extra_files={REPORT_FILE: timeline_page(timeline, exam_pages=names), **extra_files},
-        clinical=clinical,
         keep_identity=options.keep_identity,
     )
     return timeline
+
+
+def _spoken(fresh: Sequence[ExamResult], names: Sequence[str]) -> list[str]:
+    """Call each exam by a file that it came from, else by the folder it would get."""
+    return [result.exam.source or name for result, name in zip(fresh, names, strict=True)]
 
 
 def _told(

@@ -26,7 +26,7 @@ from bmetk.image import (
     resample_scalar,
 )
 from bmetk.registration import Alignment, register_rigid, require_overlap
-from bmetk.tracking import Timeline, track
+from bmetk.tracking import ClinicalEntry, Timeline, carry_bones, track
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the work done, 0 to 1."""
@@ -169,12 +169,39 @@ def track_exams(
     settings: Settings | None = None,
     folders: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
+    clinical: Sequence[ClinicalEntry] = (),
 ) -> Timeline:
     """Follow one patient's edema through time; see `bmetk.tracking.track`.
 
-    ``folders`` names each exam; ``sources`` says where each result came from, for messages.
+    ``folders`` names each exam; ``sources`` says where each result came from, for messages; ``clinical`` are
+    treatments, scores and the like.
     """
-    return track(results, settings=(settings or Settings()).tracking, folders=folders, sources=sources)
+    chosen = (settings or Settings()).tracking
+    return track(results, settings=chosen, folders=folders, sources=sources, clinical=clinical)
+
+
+def analyze_after(
+    exam: Exam,
+    reviewed: ExamResult,
+    *,
+    settings: Settings | None = None,
+    on_progress: Progress | None = None,
+) -> ExamResult:
+    """Analyse an exam with the reviewed bones of another exam of the patient: a correction is made once.
+
+    The bones are found as ever, then each that both exams show takes the reviewed outline; see
+    `bmetk.tracking.carry_bones`.
+
+    Raises
+    ------
+    RegistrationError
+        If no bone can be carried over.
+    """
+    found = find_exam_bones(replace(exam, fluid=None), settings=settings)
+    bones, checks = carry_bones(reviewed, found)
+    known = replace(exam, bones=bones, joint=found.exam.joint, side=found.exam.side)
+    result = analyze(known, settings=settings, on_progress=on_progress)
+    return replace(result, quality=(*result.quality, *checks))
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:

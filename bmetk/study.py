@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,8 @@ from bmetk.config import Settings
 from bmetk.dicom import IMAGE_SUFFIXES, load_exams, load_image, load_labels, scan
 from bmetk.errors import BmetkError, InputError, MissingSeriesError, SeriesMismatchError, UnknownNameError
 from bmetk.exam import Contrast, Exam, ExamResult, Patient, Segmentation, Series, SkippedExam
-from bmetk.export import EXAM_FILE, EXAM_SCHEMA, whole_folder, write_result
-from bmetk.pipeline import Progress
+from bmetk.export import EXAM_FILE, EXAM_SCHEMA, load_result, whole_folder, write_result
+from bmetk.pipeline import Progress, analyze, analyze_after
 from bmetk.report import exam_page
 from bmetk.tracking import exam_names
 
@@ -278,6 +279,13 @@ def write_exams(
     for exam in skipped:
         _log.warning("exam %s is left out: %s", exam.name, exam.reason)
     return tuple((out / name, result) for name, result in results.items())
+
+
+def analysis(bones_from: Path | None = None) -> Stage:
+    """Give the stage that analyses an exam, with the reviewed bones of an earlier result if one is named."""
+    if bones_from is None:
+        return analyze
+    return partial(analyze_after, reviewed=load_result(bones_from))
 
 
 def _write_exam(result: ExamResult, folder: Path, keep_identity: bool) -> None:

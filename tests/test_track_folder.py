@@ -12,7 +12,7 @@ import pytest
 
 from bmetk.anatomy import Joint, Side
 from bmetk.config import Settings
-from bmetk.errors import InputError, UnreadableFileError
+from bmetk.errors import InputError, SeriesMismatchError, UnreadableFileError
 from bmetk.exam import Exam, ExamResult, Patient
 from bmetk.patient import track_exams_to, track_to
 from bmetk.pipeline import analyze
@@ -203,3 +203,49 @@ def test_nothing_is_written_where_no_exam_can_be_used_and_each_reason_is_told(
         track(tmp_path / "out", tmp_path / "studies")
     assert not (tmp_path / "out").exists()
     assert not any(word in str(refused.value) for word in ("Doe", "ID4711"))
+
+
+def test_an_exam_of_somebody_else_is_refused_by_a_file_s_name_before_anything_is_analysed(
+    tmp_path: Path, visit: Callable[..., SeriesWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit("20240105")
+    visit("20240210")
+    visit("20240301", patient_id="ID9999", patient_name="Roe^Rita")
+    monkeypatch.setattr("bmetk.patient.analyze", lambda *_, **__: pytest.fail("analysed"))
+    with pytest.raises(SeriesMismatchError, match=r"^20240301/.*\.dcm: of another patient") as refused:
+        track(tmp_path / "out", tmp_path / "studies")
+    assert not any(word in str(refused.value) for word in ("Roe", "Rita", "ID9999", "Doe"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_studies_in_any_order_with_names_that_tell_no_date_are_put_in_time_order(
+    tmp_path: Path, visit: Callable[..., SeriesWriter]
+) -> None:
+    for number, day in enumerate(("20240301", "20240105", "20240210")):
+        visit(day).folder.rename(tmp_path / "studies" / f"scan {'cab'[number]}")
+    timeline = track(tmp_path / "out", tmp_path / "studies")
+    assert [str(exam.date) for exam in timeline.exams] == ["2024-01-05", "2024-02-10", "2024-03-01"]
+
+
+def test_two_studies_on_one_day_and_another_joint_between_are_one_course(
+    tmp_path: Path, visit: Callable[..., SeriesWriter]
+) -> None:
+    first = visit("20240105")
+    twin = SeriesWriter(tmp_path / "studies" / "twin", date="20240105", study_uid="1.2.3.4.5")
+    for protocol in ("t1", "stir"):
+        twin.series(protocol, FOOT)
+    visit("20240301")
+    assert first.study_uid != twin.study_uid
+    timeline = track(tmp_path / "out", tmp_path / "studies")
+    assert [(exam.name, str(exam.date)) for exam in timeline.exams] == [
+        ("1_knee_right", "2024-01-05"),
+        ("2_foot_right", "2024-01-05"),
+        ("3_knee_right", "2024-03-01"),
+    ]
+
+
+def test_names_of_files_are_written_nowhere(tmp_path: Path, visit: Callable[..., SeriesWriter]) -> None:
+    visit("20240105").folder.rename(tmp_path / "studies" / "Doe Jane")
+    track(tmp_path / "out", tmp_path / "studies")
+    for path in (tmp_path / "out").rglob("*"):
+        assert path.is_dir() or b"Doe Jane" not in path.read_bytes()

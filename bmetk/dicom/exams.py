@@ -131,4 +131,14 @@ def load_plan(plan: ExamPlan, *, allow_gaps: bool = False) -> Exam:
         patient=plan.patient,
         date=plan.date,
         warnings=plan.warnings,
+        source=_first_file(plan),
     )
+
+
+def _first_file(plan: ExamPlan) -> str:
+    """Name one file of an exam with its folder, so that a user finds it."""
+    volume = plan.pair.fluid or plan.pair.t1
+    if volume is None:
+        return ""
+    file = volume.frames[0].file
+    return f"{file.path.parent.name}/{file.shown_name}"

@@ -13,12 +13,13 @@ from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.segment import EdemaMap
 from bmetk.edema.volume import BoolArray, Float32Array, boxes
 from bmetk.exam import Lesion, Segmentation
-from bmetk.image import Box, Grid, crop_grid
+from bmetk.image import Box, Grid, ScalarImage, crop_grid
 
 _JOINT_GAP_MM = 9.0
 """Bone surfaces that face each other across a joint lie within this distance."""
 _PLATE_MM = 3.0
-_REACH_MM = 30.0
+REACH_MM = 30.0
+"""How far around a lesion its joint surface is looked for."""
 _DIFFUSE_SHARE = 1 / 3
 
 
@@ -74,7 +75,6 @@ def _describe(number: int, box: Box, mask: BoolArray, found: EdemaMap, area: _Bo
     main = area.meaning[int(counts.argmax())]
     centroid = grid.to_world(index).mean(axis=0)
     depth = joint_depth_mm(box, mask, area.bones, area.grid)
-    water = found.water.array[box][mask]
     return Lesion(
         id=number,
         volume_ml=len(index) * grid.voxel_ml,
@@ -86,10 +86,14 @@ def _describe(number: int, box: Box, mask: BoolArray, found: EdemaMap, area: _Bo
         mean_ratio=float(found.ratio.array[box][mask].mean()),
         subchondral=depth <= _PLATE_MM,
         depth_mm=depth,
-        water_fraction=float(water.mean()) if water.any() else None,
-        contrast=float(found.contrast.array[box][mask].mean()),
+        water_fraction=_mean(found.water, box, mask) or None,
+        contrast=_mean(found.contrast, box, mask),
         diffuse=bool((counts[counts > 0] / area.sizes[counts > 0]).max() >= _DIFFUSE_SHARE),
     )
+
+
+def _mean(image: ScalarImage | None, box: Box, mask: BoolArray) -> float | None:
+    return None if image is None else float(image.array[box][mask].mean())
 
 
 def joint_depth_mm(box: Box, mask: BoolArray, bones: npt.NDArray[np.uint8], grid: Grid) -> float:
@@ -106,7 +110,7 @@ def joint_depth_mm(box: Box, mask: BoolArray, bones: npt.NDArray[np.uint8], grid
     grid : Grid of ``bones``
     """
     wide = [
-        slice(max(0, b.start - int(_REACH_MM / s)), min(n, b.stop + int(_REACH_MM / s)))
+        slice(max(0, b.start - int(REACH_MM / s)), min(n, b.stop + int(REACH_MM / s)))
         for b, s, n in zip(box, grid.spacing_mm, bones.shape, strict=True)
     ]
     around = bones[wide[0], wide[1], wide[2]]
@@ -118,7 +122,7 @@ def joint_depth_mm(box: Box, mask: BoolArray, bones: npt.NDArray[np.uint8], grid
         facing = surface & (_distance(other, grid) <= _JOINT_GAP_MM)
         surface = facing if facing.any() else surface
     if not surface.any():
-        return _REACH_MM
+        return REACH_MM
     least = min(grid.spacing_mm) / 2
     return float(max(_distance(surface, grid)[inner][mask].min(), least))
 

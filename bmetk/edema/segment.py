@@ -41,17 +41,18 @@ class EdemaMap:
     probability : ScalarImage, 0 to 1
     ratio : ScalarImage, fluid over T1, each in units of normal fatty marrow; 0 outside the bones
     water : ScalarImage, share of the signal of pure interstitial water, 0 to 1; 0 outside the bones, and
-        everywhere where no muscle tells it
-    contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones
+        everywhere where no muscle tells it; None where that is not kept
+    contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones;
+        None where that is not kept
     checks : what was doubtful
     """
 
     edema: Mask
     probability: ScalarImage
     ratio: ScalarImage
-    water: ScalarImage
-    contrast: ScalarImage
-    checks: tuple[Check, ...]
+    water: ScalarImage | None = None
+    contrast: ScalarImage | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def segment_edema(

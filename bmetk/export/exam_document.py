@@ -9,13 +9,17 @@ from typing import Any, TypeVar
 
 from bmetk.anatomy import BONE_OF_REGION, Joint, Label, Region, Side
 from bmetk.exam import (
+    Acquisition,
     Check,
     CheckStatus,
+    Contrast,
     Exam,
     ExamResult,
     Finding,
     Lesion,
     Patient,
+    Plane,
+    Protocol,
     RegionMeasurement,
     Segmentation,
     Series,
@@ -133,6 +137,22 @@ def read_exam(document: Mapping[str, Any]) -> Exam:
         ),
         date=date.fromisoformat(study["date"]) if study["date"] else None,
         warnings=tuple(document.get("warnings", ())),
+    )
+
+
+def read_protocols(document: Mapping[str, Any]) -> dict[str, Protocol]:
+    """Read how the series were acquired, by role; one that the document does not tell in full is left out."""
+    return {item["role"]: _protocol(item) for item in document.get("series", ()) if "geometry" in item}
+
+
+def _protocol(item: Mapping[str, Any]) -> Protocol:
+    known = {field.name for field in fields(Acquisition)}
+    s, r, c = item["geometry"]["spacing_mm"]
+    return Protocol(
+        contrast=Contrast(item["contrast"]),
+        plane=Plane(item["geometry"]["plane"]),
+        spacing_mm=(float(s), float(r), float(c)),
+        acquisition=Acquisition(**{name: value for name, value in item.items() if name in known}),
     )
 
 

@@ -17,6 +17,7 @@ from bmetk.export.exam_document import (
     read_exam,
     read_findings,
     read_meaning,
+    read_protocols,
 )
 from bmetk.export.plain import to_json
 from bmetk.export.tables import measurements_frame
@@ -181,6 +182,7 @@ def _result(folder: Path, document: Mapping[str, Any]) -> ExamResult:
         version=document["software"]["version"],
         alignment=_alignment(alignment) if alignment else None,
         marrow=marrow,
+        protocols=read_protocols(document),
     )
 
 

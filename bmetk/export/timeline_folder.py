@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from bmetk import __version__
 from bmetk.anatomy import Joint, Side
 from bmetk.exam import ExamResult, SkippedExam
+from bmetk.export.clinical import clinical_document
 from bmetk.export.exam_folder import write_extra_files, write_result
 from bmetk.export.plain import plain, to_json
 from bmetk.export.whole_folder import whole_folder, writing
@@ -20,6 +21,7 @@ from bmetk.tracking import (
     LesionTrack,
     Migration,
     RegionHistory,
+    Resolution,
     Timeline,
     TimelineExam,
 )
@@ -74,13 +76,11 @@ def write_timeline(
     exams: Mapping[str, ExamResult | Path] | None = None,
     exam_files: Mapping[str, Mapping[str, str | bytes]] | None = None,
     extra_files: Mapping[str, str | bytes] | None = None,
-    clinical: Sequence[Mapping[str, object]] = (),
     keep_identity: bool = False,
 ) -> None:
     """Write the files of a course into a folder that exists; for use within `whole_folder`.
 
-    See `save_timeline` for the parameters; ``clinical`` is the course beside the images, as
-    `read_clinical` gives it.
+    See `save_timeline` for the parameters.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def write_timeline(
             _write_exam(exam, folder / name, (exam_files or {}).get(name, {}), keep_identity)
         timeline.to_frame().to_csv(folder / TIMELINE_TABLE, index=False, lineterminator="\n")
         names = [*(exams or {}), TIMELINE_TABLE, *write_extra_files(extra_files or {}, folder), TIMELINE_FILE]
-        document = timeline_document(timeline, files=names) | {"clinical": list(clinical)}
+        document = timeline_document(timeline, files=names)
         (folder / TIMELINE_FILE).write_text(to_json(document), encoding="utf-8")
 
 
@@ -120,6 +120,11 @@ def timeline_document(timeline: Timeline, *, files: list[str] | None = None) -> 
         "migrations": [_migration(migration) for migration in timeline.migrations],
         "lesions": [_lesion(track) for track in timeline.lesions],
         "skipped": [_skipped(exam) for exam in timeline.skipped],
+        "episodes": plain(timeline.episodes),
+        "kinetics": [_resolution(course) for course in timeline.kinetics],
+        "not_compared": plain(timeline.not_compared),
+        "bone_matches": plain(timeline.matches),
+        "clinical": [clinical_document(entry) for entry in timeline.clinical],
         "files": files or [],
     }
 
@@ -175,7 +180,14 @@ def _migration(migration: Migration) -> dict[str, Any]:
         "to": plain(migration.target),
         "interval_days": migration.interval_days,
         "relation": migration.relation.value,
+        "path": list(migration.path),
+        "episode": migration.episode,
     }
+
+
+def _resolution(course: Resolution) -> dict[str, Any]:
+    document: dict[str, Any] = plain(course)
+    return document | {"resolved_midpoint_days": plain(course.resolved_midpoint_days)}
 
 
 def _lesion(track: LesionTrack) -> dict[str, Any]:
@@ -186,6 +198,8 @@ def _lesion(track: LesionTrack) -> dict[str, Any]:
         "regions": list(track.regions),
         "observations": plain(track.observations),
         "links": [_link(link) for link in track.links],
+        "identifier": track.identifier,
+        "uid": track.uid,
     }
 
 
@@ -195,4 +209,6 @@ def _link(link: LesionLink) -> dict[str, Any]:
         "to": {"exam": link.to_exam, "lesion": link.to_lesion},
         "overlap": link.overlap,
         "kind": link.kind,
+        "by": link.by,
+        "drift_mm": link.drift_mm,
     }

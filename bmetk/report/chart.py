@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bmetk.report.clinical import clinical_rows, draw_clinical, x_of
 from bmetk.report.words import sided, spoken, volume
 from bmetk.tracking import Event, EventKind, RegionHistory, RegionPoint, Timeline
 
@@ -28,8 +29,7 @@ MARKS = {
 
 _INK, _PALE, _FAINT = "#222222", "#8d95a1", "#d5d9df"
 _DOTS = (0, (1.5, 3))
-_ROW_IN, _FRAME_IN, _WIDTH_IN = 0.62, 1.15, 11.0
-_EPOCH = dt.date(1970, 1, 1)  # that of matplotlib's date axis
+_ROW_IN, _FRAME_IN, _WIDTH_IN, _CLINICAL_ROW_IN = 0.62, 1.15, 11.0, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,11 @@ def timeline_figure(timeline: Timeline) -> Figure:
     from matplotlib.figure import Figure
 
     rows = regions_with_edema(timeline)
-    figure = Figure(figsize=(_WIDTH_IN, _FRAME_IN + _ROW_IN * max(1, len(rows))), facecolor="white")
+    height = _FRAME_IN + _ROW_IN * max(1, len(rows)) + _clinical_height_in(timeline)
+    figure = Figure(figsize=(_WIDTH_IN, height), facecolor="white")
     height_in = figure.get_figheight()
-    box = (0.21, 0.62 / height_in, 0.765, 1 - _FRAME_IN / height_in)
-    axes = figure.add_axes(box)
+    lower_in = 0.62 + (_clinical_height_in(timeline) if timeline.clinical else 0.0)
+    axes = figure.add_axes((0.21, lower_in / height_in, 0.765, 1 - (lower_in + 0.53) / height_in))
     axes.set_ylim(len(rows) or 1, 0)
     _draw_exams(axes, timeline)
     if not rows:
@@ -66,8 +67,21 @@ def timeline_figure(timeline: Timeline) -> Figure:
         events = {event.exam: event for event in timeline.events if _is_of(event, history)}
         _draw_row(axes, number, history, events)
     _dress(axes, rows)
+    lowest = axes
+    if timeline.clinical:
+        below = lowest = figure.add_axes(
+            (0.21, 0.62 / height_in, 0.765, _clinical_height_in(timeline) / height_in)
+        )
+        draw_clinical(below, axes, timeline)
+        axes.set_xticks([])
+    _label_dates(lowest)
     _draw_legend(figure, timeline, height_in)
     return figure
+
+
+def _clinical_height_in(timeline: Timeline) -> float:
+    rows = clinical_rows(timeline)
+    return _CLINICAL_ROW_IN * len(rows) + 0.3 if rows else 0.0
 
 
 def _is_of(event: Event, history: RegionHistory) -> bool:
@@ -77,8 +91,9 @@ def _is_of(event: Event, history: RegionHistory) -> bool:
 def _draw_exams(axes: Axes, timeline: Timeline) -> None:
     """Draw a line at each exam with its joint; labels that would collide go up one step."""
     days = sorted({exam.date for exam in timeline.exams})
-    length = max((days[-1] - days[0]).days, 30)
-    axes.set_xlim(_x(days[0]) - 0.04 * length, _x(days[-1]) + 0.06 * length)
+    told = [*days, *(entry.date for entry in timeline.clinical), *(e.end for e in timeline.clinical if e.end)]
+    length = max((max(told) - min(told)).days, 30)
+    axes.set_xlim(x_of(min(told)) - 0.04 * length, x_of(max(told)) + 0.06 * length)
     last: dt.date | None = None
     step = 0
     for date in days:
@@ -87,10 +102,10 @@ def _draw_exams(axes: Axes, timeline: Timeline) -> None:
         last = date
         exams = [exam for exam in timeline.exams if exam.date == date]
         label = " + ".join(f"{exam.joint.value} {(exam.side or '')[:1].upper()}".strip() for exam in exams)
-        axes.axvline(_x(date), color=_FAINT, linewidth=0.8, zorder=0)
+        axes.axvline(x_of(date), color=_FAINT, linewidth=0.8, zorder=0)
         axes.annotate(
             label.replace(" B", " R+L"),
-            (_x(date), 1),
+            (x_of(date), 1),
             xycoords=("data", "axes fraction"),
             xytext=(0, 4 + 10 * step),
             textcoords="offset points",
@@ -101,17 +116,13 @@ def _draw_exams(axes: Axes, timeline: Timeline) -> None:
         )
 
 
-def _x(date: dt.date) -> float:
-    return float((date - _EPOCH).days)
-
-
 def _draw_row(axes: Axes, number: int, history: RegionHistory, events: dict[str, Event]) -> None:
     tops = [point.edema_ml_high or point.edema_ml or 0.0 for point in history.measured]
     scale = _Scale(number + 0.9, max([*tops, 0.1]))
     axes.axhline(scale.floor, color=_FAINT, linewidth=0.6, zorder=0)
     for before, after, seen in _steps(history):
         axes.plot(
-            [_x(before.date), _x(after.date)],
+            [x_of(before.date), x_of(after.date)],
             [scale.height(before.edema_ml), scale.height(after.edema_ml)],
             color=_INK if seen else _PALE,
             linewidth=1.2 if seen else 0.9,
@@ -130,7 +141,7 @@ def _steps(history: RegionHistory) -> Iterator[tuple[RegionPoint, RegionPoint, b
 
 
 def _draw_point(axes: Axes, point: RegionPoint, scale: _Scale, event: Event | None) -> None:
-    x, y = _x(point.date), scale.height(point.edema_ml)
+    x, y = x_of(point.date), scale.height(point.edema_ml)
     if event is None:
         axes.plot(x, y, marker="o", markersize=3.5, color="white", markeredgecolor=_PALE, zorder=3)
         return
@@ -164,13 +175,16 @@ def _draw_point(axes: Axes, point: RegionPoint, scale: _Scale, event: Event | No
 
 
 def _dress(axes: Axes, rows: tuple[RegionHistory, ...]) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     for edge in ("top", "right", "left"):
         axes.spines[edge].set_visible(False)
     axes.set_yticks([number + 0.6 for number in range(len(rows))])
     axes.set_yticklabels([sided(row.region, row.side) for row in rows], fontsize=9)
     axes.tick_params(axis="y", length=0)
+
+
+def _label_dates(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

@@ -69,6 +69,7 @@ def timeline_page(timeline: Timeline, *, exam_pages: Collection[str] = ()) -> st
         body_map=_embedded(body_map_figure(timeline)),
         rows=regions_with_edema(timeline),
         change=_change,
+        probability=_probability,
     )
 
 
@@ -123,6 +124,13 @@ def _series_line(series: Series | None) -> str:
 def _is_edematous(region: RegionMeasurement) -> bool:
     limit_ml = detection_limit_ml(region.bone_ml, TrackingSettings())
     return region.edema_ml is not None and region.edema_ml >= limit_ml
+
+
+def _probability(event: Event) -> str:
+    """Write how likely an event is real; above 99.9 % no nine is counted."""
+    if event.probability is None:
+        return "–"
+    return "> 99.9 %" if event.probability > 0.999 else f"{100 * event.probability:.1f} %"
 
 
 def _change(event: Event) -> str:

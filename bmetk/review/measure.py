@@ -62,7 +62,7 @@ def piece_at(edema: Mask, draft: Draft, near_mm: tuple[float, float, float]) -> 
     empty = np.zeros(edema.grid.shape, dtype=bool)
     if not edema:
         return Mask(empty, edema.grid)
-    from bmetk.edema.candidates import connect
+    from bmetk.edema.pieces import connect
 
     box = _box(edema)
     part, labels = edema.array[box], draft.regions.labels.array[box]
@@ -236,7 +236,7 @@ def _cut_labels(regions: Segmentation, box: Box) -> Segmentation:
 def _found(edema: Mask, draft: Draft, box: Box | None = None) -> EdemaMap:
     """Give the reader's edema the form that the edema stage measures."""
     probability, ratio = (_part(image, draft, box) for image in (draft.base.probability, draft.base.ratio))
-    return EdemaMap(edema, probability, ratio, edema, edema, ())
+    return EdemaMap(edema, probability, ratio)
 
 
 def _part(image: ScalarImage | None, draft: Draft, box: Box | None) -> ScalarImage:

@@ -1,7 +1,12 @@
 """One patient's edema through time: histories, events, migrations and lesion tracks."""
 
+from bmetk.tracking.carry import carry_bones
 from bmetk.tracking.change import TrackingSettings, detection_limit_ml, smallest_detectable_change_ml
+from bmetk.tracking.clinical import ClinicalEntry, ClinicalKind
+from bmetk.tracking.survival import ResolutionCurve, resolution_curves, resolution_frame
 from bmetk.tracking.timeline import (
+    BoneMatch,
+    Episode,
     Event,
     EventKind,
     LesionLink,
@@ -9,16 +14,23 @@ from bmetk.tracking.timeline import (
     LesionTrack,
     Migration,
     PointState,
+    RefusedComparison,
     RegionHistory,
     RegionPoint,
     Relation,
+    Resolution,
+    ResolutionState,
     Site,
     Timeline,
     TimelineExam,
 )
-from bmetk.tracking.track import exam_names, track
+from bmetk.tracking.track import exam_names, require_one_patient, track
 
 __all__ = [
+    "BoneMatch",
+    "ClinicalEntry",
+    "ClinicalKind",
+    "Episode",
     "Event",
     "EventKind",
     "LesionLink",
@@ -26,15 +38,23 @@ __all__ = [
     "LesionTrack",
     "Migration",
     "PointState",
+    "RefusedComparison",
     "RegionHistory",
     "RegionPoint",
     "Relation",
+    "Resolution",
+    "ResolutionCurve",
+    "ResolutionState",
     "Site",
     "Timeline",
     "TimelineExam",
     "TrackingSettings",
+    "carry_bones",
     "detection_limit_ml",
     "exam_names",
+    "require_one_patient",
+    "resolution_curves",
+    "resolution_frame",
     "smallest_detectable_change_ml",
     "track",
 ]

@@ -17,6 +17,7 @@ class TrackingSettings:
     ----------
     detection_ml : mL; a region with less is free of edema
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
+    speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -33,17 +34,20 @@ class TrackingSettings:
 
     detection_ml: float = 0.1
     detection_fraction: float = 0.01
+    speck_ml: float = 0.3
+    speck_fraction: float = 0.1
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
-    change_fraction: float = 0.2
-    interval_weight: float = 0.5
+    change_fraction: float = 0.16
+    interval_weight: float = 0.25
     episode_days: int = 30
     lesion_overlap: float = 0.1
 
     def __post_init__(self) -> None:
         shares = (
             "detection_fraction",
+            "speck_fraction",
             "minimum_coverage",
             "resolved_coverage",
             "change_fraction",
@@ -53,7 +57,7 @@ class TrackingSettings:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"tracking.{name} must lie between 0 and 1, got {getattr(self, name)}")
-        for name in ("detection_ml", "change_ml"):
+        for name in ("detection_ml", "speck_ml", "change_ml"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
         if self.episode_days < 0:
@@ -61,8 +65,14 @@ class TrackingSettings:
 
 
 def detection_limit_ml(bone_ml: float | None, settings: TrackingSettings) -> float:
-    """Volume from which on a region of ``bone_ml`` mL counts as edematous, mL."""
-    return max(settings.detection_ml, settings.detection_fraction * (bone_ml or 0.0))
+    """Volume from which on a region of ``bone_ml`` mL counts as edematous, mL.
+
+    In a toe 0.2 mL are edema, in a tarsal bone they are a speck: on development exams every false one
+    stayed below a tenth of its region and 0.3 mL.
+    """
+    bone = bone_ml or 0.0
+    speck = min(settings.speck_ml, settings.speck_fraction * bone)
+    return max(settings.detection_ml, settings.detection_fraction * bone, speck)
 
 
 def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:

@@ -1,4 +1,4 @@
-"""Tell what happened to each region from exam to exam."""
+"""Tell what happened to each region from exam to exam, and how sure that is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from datetime import date
 from itertools import groupby
 
 from bmetk.tracking.change import TrackingSettings, has_edema, smallest_detectable_change_ml
-from bmetk.tracking.timeline import Event, EventKind, RegionHistory, RegionPoint, TimelineExam
+from bmetk.tracking.comparability import Comparability, compare_exams
+from bmetk.tracking.significance import Change, judge_change, presence_probability
+from bmetk.tracking.timeline import (
+    Event,
+    EventKind,
+    RefusedComparison,
+    RegionHistory,
+    RegionPoint,
+    TimelineExam,
+)
+
+_ALONE = Comparability(True, 1.0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,29 +31,54 @@ class _Record:
     present: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A point against the last one on record; ``change`` is None where there is none."""
+
+    verdict: Comparability
+    change: Change | None
+
+
 def find_events(
     histories: Sequence[RegionHistory], exams: Sequence[TimelineExam], settings: TrackingSettings
-) -> tuple[Event, ...]:
-    """List the events of every region, in time order.
+) -> tuple[tuple[Event, ...], tuple[RefusedComparison, ...]]:
+    """List the events of every region, in time order, and the comparisons that were refused.
 
     A region that was not imaged makes no event. Regions that two exams of one day show count
     once, by the exam that covers more of them. Where less than ``resolved_coverage`` of a region was imaged
-    and no edema is seen, nothing is said: neither resolved nor decreased.
+    and no edema is seen, nothing is said: neither resolved nor decreased. Nothing is said either of
+    edema whose two exams do not compare; the next exam is compared with the one before both.
     """
     by_name = {exam.name: exam for exam in exams}
     first_day = min(exam.date for exam in exams)
-    events = [event for history in histories for event in _events_of(history, by_name, first_day, settings)]
-    return tuple(sorted(events, key=lambda event: event.date))
+    told = [told for history in histories for told in _told_of(history, by_name, first_day, settings)]
+    events = [each for each in told if isinstance(each, Event)]
+    refused = [each for each in told if isinstance(each, RefusedComparison)]
+    return (
+        tuple(sorted(events, key=lambda event: event.date)),
+        tuple(sorted(refused, key=lambda each: each.date)),
+    )
 
 
-def _events_of(
+def _told_of(
     history: RegionHistory, exams: Mapping[str, TimelineExam], first_day: date, settings: TrackingSettings
-) -> Iterator[Event]:
+) -> Iterator[Event | RefusedComparison]:
     record = _Record()
     for point in _one_a_day(history):
-        kind = _kind(record, point, first_day, settings)
+        compared = _compare(record.last, point, exams, settings)
+        if record.present and record.last is not None and not compared.verdict.comparable:
+            yield RefusedComparison(
+                point.date,
+                point.exam,
+                history.region,
+                history.side,
+                record.last.date,
+                compared.verdict.reasons,
+            )
+            continue
+        kind = _kind(record, point, compared, first_day, settings)
         if kind is not None:
-            yield _event(history, exams[point.exam], record.last, point, kind, settings)
+            yield _event(history, exams[point.exam], record.last, point, kind, compared, settings)
         record = _updated(record, point, kind, settings)
 
 
@@ -51,14 +87,28 @@ def _one_a_day(history: RegionHistory) -> Iterator[RegionPoint]:
         yield max(same_day, key=lambda point: (point.coverage, point.bone_ml or 0.0))
 
 
+def _compare(
+    before: RegionPoint | None,
+    after: RegionPoint,
+    exams: Mapping[str, TimelineExam],
+    settings: TrackingSettings,
+) -> _Comparison:
+    if before is None:
+        return _Comparison(_ALONE, None)
+    verdict = compare_exams(exams[before.exam], exams[after.exam], (before, after))
+    change_ml = (after.edema_ml or 0.0) - (before.edema_ml or 0.0)
+    smallest = smallest_detectable_change_ml(before, after, settings) * verdict.widening
+    return _Comparison(verdict, judge_change(change_ml, smallest))
+
+
 def _kind(
-    record: _Record, point: RegionPoint, first_day: date, settings: TrackingSettings
+    record: _Record, point: RegionPoint, compared: _Comparison, first_day: date, settings: TrackingSettings
 ) -> EventKind | None:
     if not has_edema(point, settings):
         gone = record.present and point.coverage >= settings.resolved_coverage
         return EventKind.RESOLVED if gone else None
-    if record.present and record.last is not None:
-        return _direction(change_over_sdc(record.last, point, settings))
+    if record.present and compared.change is not None:
+        return _direction(compared.change.over_sdc)
     if record.ever:
         return EventKind.RECURRENT
     return EventKind.BASELINE if point.date == first_day else EventKind.NEW
@@ -68,12 +118,6 @@ def _direction(ratio: float) -> EventKind:
     if abs(ratio) < 1:
         return EventKind.UNCHANGED
     return EventKind.INCREASED if ratio > 0 else EventKind.DECREASED
-
-
-def change_over_sdc(before: RegionPoint, after: RegionPoint, settings: TrackingSettings) -> float:
-    """Signed change of volume over the smallest detectable change."""
-    change_ml = (after.edema_ml or 0.0) - (before.edema_ml or 0.0)
-    return change_ml / smallest_detectable_change_ml(before, after, settings)
 
 
 def _updated(
@@ -92,8 +136,10 @@ def _event(
     before: RegionPoint | None,
     after: RegionPoint,
     kind: EventKind,
+    compared: _Comparison,
     settings: TrackingSettings,
 ) -> Event:
+    change = compared.change
     return Event(
         date=after.date,
         kind=kind,
@@ -106,5 +152,23 @@ def _event(
         previous_date=None if before is None else before.date,
         edema_ml_before=None if before is None else before.edema_ml,
         edema_ml_after=after.edema_ml or 0.0,
-        change_over_sdc=None if before is None else change_over_sdc(before, after, settings),
+        change_over_sdc=None if change is None else change.over_sdc,
+        change_ml=None if change is None else change.ml,
+        change_ml_low=None if change is None else change.ml_low,
+        change_ml_high=None if change is None else change.ml_high,
+        probability=_probability(kind, after, change, exam, settings),
+        comparable=compared.verdict.comparable,
+        reasons=(*compared.verdict.reasons, *(exam.doubts if before is None else ())),
     )
+
+
+def _probability(
+    kind: EventKind, after: RegionPoint, change: Change | None, exam: TimelineExam, settings: TrackingSettings
+) -> float | None:
+    """Tell how likely the event is real; None for an unchanged region, and where the exam is in doubt."""
+    if exam.doubts or kind is EventKind.UNCHANGED:
+        return None
+    if change is not None:
+        return change.probability
+    alone = smallest_detectable_change_ml(after, after, settings)
+    return presence_probability(after.edema_ml or 0.0, alone)

@@ -28,6 +28,11 @@ COLUMNS = (
     "previous_date",
     "edema_ml_before",
     "change_over_sdc",
+    "change_ml_low",
+    "change_ml_high",
+    "probability",
+    "comparable",
+    "reasons",
 )
 """Columns of ``timeline.csv``: the point, then the event at it, if there is one."""
 
@@ -45,7 +50,7 @@ def timeline_frame(timeline: Timeline) -> pd.DataFrame:
     frame = pd.DataFrame([_row(timeline, *pair) for pair in pairs], columns=list(COLUMNS))
     for column in ("date", "previous_date"):
         frame[column] = pd.to_datetime(frame[column])
-    return frame.astype({"previously_imaged": "boolean"})
+    return frame.astype({"previously_imaged": "boolean", "comparable": "boolean"})
 
 
 def _row(timeline: Timeline, history: RegionHistory, point: RegionPoint) -> dict[str, object]:
@@ -73,5 +78,10 @@ def _row(timeline: Timeline, history: RegionHistory, point: RegionPoint) -> dict
                 "previous_date": event.previous_date,
                 "edema_ml_before": event.edema_ml_before,
                 "change_over_sdc": event.change_over_sdc,
+                "change_ml_low": event.change_ml_low,
+                "change_ml_high": event.change_ml_high,
+                "probability": event.probability,
+                "comparable": event.comparable,
+                "reasons": "; ".join(event.reasons),
             }
     return row

@@ -1,36 +1,24 @@
-"""Follow single lesions through time by the regions they share.
-
-A first version: two lesions belong together when they lie in the same region at two consecutive
-exams that imaged it. Two lesions of one region cannot be told apart; that needs exams
-registered bone by bone.
-"""
+"""Follow single lesions through time: a graph of overlaps, in which they split, merge and drift."""
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from bmetk.exam import ExamResult, Lesion
+from bmetk.exam import ExamResult
 from bmetk.tracking.change import TrackingSettings
-from bmetk.tracking.history import Place
+from bmetk.tracking.frames import Bone, BoneFrame
+from bmetk.tracking.overlap import Matcher, Node, Overlap
 from bmetk.tracking.timeline import (
     LesionLink,
     LesionObservation,
     LesionTrack,
-    PointState,
     RegionHistory,
     TimelineExam,
 )
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Node:
-    exam: TimelineExam
-    lesion: Lesion
-
-
-_Pair = tuple[_Node, _Node]
+_Pair = tuple[Node, Node]
 
 
 def track_lesions(
@@ -38,50 +26,47 @@ def track_lesions(
     results: Sequence[ExamResult],
     histories: Sequence[RegionHistory],
     settings: TrackingSettings,
+    frames: Mapping[Bone, tuple[BoneFrame, ...]] | None = None,
 ) -> tuple[LesionTrack, ...]:
-    """Link the lesions of consecutive exams into tracks, numbered in order of onset.
+    """Link the lesions of each exam with those of the last one before it that shows their place.
 
-    Lesions that split or merge stay one track. A region that was imaged free of edema in between
-    breaks the track: what comes back is another one. A later exam never renumbers earlier tracks,
-    unless it shows that two of them are one.
+    Lesions that split or merge stay one track. An exam that shows the place free of edema breaks the track:
+    what comes back is another one. A later exam never renumbers earlier tracks, unless it shows that
+    two of them are one.
+
+    Parameters
+    ----------
+    exams, results : of equal length, in time order
+    frames : the exams of each bone laid on each other; where there is none, shared regions must do
     """
     nodes = {
-        exam.name: tuple(_Node(exam, lesion) for lesion in result.lesions)
+        exam.name: tuple(Node(exam, lesion) for lesion in result.lesions)
         for exam, result in zip(exams, results, strict=True)
     }
-    overlaps: Counter[_Pair] = Counter()
-    for history in histories:
-        _link_region(history, nodes, overlaps)
-    kept = {pair: value for pair, value in overlaps.items() if value >= settings.lesion_overlap}
-    groups = _connected([node for exam in exams for node in nodes[exam.name]], list(kept))
-    return tuple(_track(number, group, kept) for number, group in enumerate(groups, start=1))
+    matcher = Matcher(frames or {}, {(h.region, h.side): h for h in histories}, settings)
+    pairs: dict[_Pair, Overlap] = {}
+    for number, exam in enumerate(exams):
+        for node in nodes[exam.name]:
+            pairs |= _partners(node, [nodes[e.name] for e in exams[:number]], exams[:number], matcher)
+    groups = _connected([node for exam in exams for node in nodes[exam.name]], list(pairs))
+    return tuple(_track(number, group, pairs) for number, group in enumerate(groups, start=1))
 
 
-def _link_region(
-    history: RegionHistory, nodes: Mapping[str, tuple[_Node, ...]], overlaps: Counter[_Pair]
-) -> None:
-    place: Place = (history.region, history.side)
-    earlier: list[_Node] = []
-    for point in history.points:
-        if point.state is not PointState.MEASURED:
+def _partners(
+    node: Node, earlier: Sequence[Sequence[Node]], exams: Sequence[TimelineExam], matcher: Matcher
+) -> dict[_Pair, Overlap]:
+    """Find the lesions that one continues, in the last exam before it that shows its place."""
+    for exam, there in zip(reversed(exams), reversed(earlier), strict=True):
+        if exam.date == node.exam.date or not matcher.shows(exam, node):
             continue
-        here = [node for node in nodes[point.exam] if _lies_in(node.lesion, place)]
-        for before in earlier:
-            for after in here:
-                overlaps[before, after] += _shared(before.lesion, after.lesion, history.region)  # type: ignore[assignment]
-        earlier = here
+        found = {(other, node): matcher.overlap(other, node) for other in there if other.bone == node.bone}
+        return {
+            pair: value for pair, value in found.items() if value.share >= matcher.settings.lesion_overlap
+        }
+    return {}
 
 
-def _lies_in(lesion: Lesion, place: Place) -> bool:
-    return lesion.side == place[1] and lesion.regions.get(place[0], 0.0) > 0
-
-
-def _shared(one: Lesion, other: Lesion, region: str) -> float:
-    smaller_ml = min(one.volume_ml, other.volume_ml)
-    return min(one.regions[region], other.regions[region]) / smaller_ml if smaller_ml > 0 else 0.0
-
-
-def _connected(nodes: Sequence[_Node], pairs: Sequence[_Pair]) -> list[list[_Node]]:
+def _connected(nodes: Sequence[Node], pairs: Sequence[_Pair]) -> list[list[Node]]:
     group_of = {id(node): [node] for node in nodes}
     for one, other in pairs:
         kept, joined = group_of[id(one)], group_of[id(other)]
@@ -93,28 +78,41 @@ def _connected(nodes: Sequence[_Node], pairs: Sequence[_Pair]) -> list[list[_Nod
     return sorted(groups.values(), key=lambda group: order[id(group[0])])
 
 
-def _track(number: int, group: Sequence[_Node], overlaps: Mapping[_Pair, float]) -> LesionTrack:
+def _track(number: int, group: Sequence[Node], overlaps: Mapping[_Pair, Overlap]) -> LesionTrack:
     members = {id(node) for node in group}
     pairs = {pair: value for pair, value in overlaps.items() if id(pair[0]) in members}
     volumes: defaultdict[str, float] = defaultdict(float)
     for node in group:
-        for region, volume_ml in node.lesion.regions.items():
-            volumes[region] += volume_ml
+        total = sum(node.lesion.regions.values()) or 1.0
+        for region, share in node.lesion.regions.items():
+            volumes[region] += node.lesion.volume_ml * share / total
+    first = group[0]
     return LesionTrack(
         id=number,
-        bone=group[0].lesion.bone,
-        side=group[0].lesion.side,
+        bone=first.lesion.bone,
+        side=first.lesion.side,
         regions=tuple(sorted(volumes, key=lambda region: -volumes[region])),
         observations=tuple(_observation(node) for node in group),
         links=_links(pairs),
+        identifier=" ".join(
+            filter(None, (first.lesion.side, first.lesion.bone.replace("_", " "), f"lesion {number}"))
+        ),
+        uid=_uid(first),
     )
 
 
-def _observation(node: _Node) -> LesionObservation:
+def _uid(first: Node) -> str:
+    """Derive a UID from a name (RFC 9562 version 5, DICOM PS3.5 B.2) that holds no identity."""
+    lesion, exam = first.lesion, first.exam
+    told = (exam.pseudonym, exam.date, exam.joint, exam.side, lesion.bone, lesion.side, lesion.id)
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, '|'.join(map(str, told))).int}"
+
+
+def _observation(node: Node) -> LesionObservation:
     return LesionObservation(node.exam.name, node.exam.date, node.lesion.id, node.lesion.volume_ml)
 
 
-def _links(pairs: Mapping[_Pair, float]) -> tuple[LesionLink, ...]:
+def _links(pairs: Mapping[_Pair, Overlap]) -> tuple[LesionLink, ...]:
     leaving = Counter((id(before), after.exam.name) for before, after in pairs)
     arriving = Counter((id(after), before.exam.name) for before, after in pairs)
     links = []
@@ -127,8 +125,10 @@ def _links(pairs: Mapping[_Pair, float]) -> tuple[LesionLink, ...]:
                 before.lesion.id,
                 after.exam.name,
                 after.lesion.id,
-                round(min(1.0, overlap), 3),
+                round(overlap.share, 3),
                 _LINK_KINDS[splits, merges],
+                overlap.by,
+                None if overlap.drift_mm is None else round(overlap.drift_mm, 1),
             )
         )
     return tuple(links)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from bmetk.anatomy import Joint, Side
-from bmetk.tracking.timeline import Event, EventKind, Migration, Relation, Site
+from bmetk.tracking.graph import named_path
+from bmetk.tracking.timeline import Episode, Event, EventKind, Migration, Relation, Site
 
 
 def find_migrations(events: Sequence[Event], episode_days: int) -> tuple[Migration, ...]:
@@ -24,7 +25,23 @@ def find_migrations(events: Sequence[Event], episode_days: int) -> tuple[Migrati
     """
     episodes = find_episodes(events, episode_days)
     return tuple(
-        migration for before, after in pairwise(episodes) for migration in _into(_dominant(before), after)
+        migration
+        for number, (before, after) in enumerate(pairwise(episodes), start=2)
+        for migration in _into(_dominant(before), after, number)
+    )
+
+
+def describe_episodes(events: Sequence[Event], episode_days: int) -> tuple[Episode, ...]:
+    """List the episodes as plain values, in order of onset."""
+    return tuple(
+        Episode(
+            number=number,
+            first=onsets[0].date,
+            last=onsets[-1].date,
+            sites=tuple(_site(event) for event in onsets),
+            dominant=_site(_dominant(onsets)),
+        )
+        for number, onsets in enumerate(find_episodes(events, episode_days), start=1)
     )
 
 
@@ -49,7 +66,7 @@ def _dominant(episode: Sequence[Event]) -> Event:
     return max(episode, key=lambda event: event.edema_ml_after)
 
 
-def _into(origin: Event, episode: Sequence[Event]) -> Iterator[Migration]:
+def _into(origin: Event, episode: Sequence[Event], number: int) -> Iterator[Migration]:
     arrivals = [
         event
         for event in episode
@@ -58,7 +75,8 @@ def _into(origin: Event, episode: Sequence[Event]) -> Iterator[Migration]:
     ]
     for _, there in groupby(sorted(arrivals, key=_joint_order), key=_joint_order):
         target = _dominant(list(there))
-        yield Migration(_site(origin), _site(target), relate(origin, target))
+        path = named_path((origin.region, origin.side), (target.region, target.side))
+        yield Migration(_site(origin), _site(target), relate(origin, target), path, number)
 
 
 def _joint_order(event: Event) -> tuple[int, str]:

@@ -11,10 +11,14 @@ from bmetk.anatomy import Joint
 from bmetk.errors import InputError, SeriesMismatchError
 from bmetk.exam import Exam, ExamResult, SkippedExam
 from bmetk.tracking.change import TrackingSettings
+from bmetk.tracking.clinical import ClinicalEntry
+from bmetk.tracking.comparability import doubts_of
 from bmetk.tracking.events import find_events
+from bmetk.tracking.frames import build_frames
 from bmetk.tracking.history import build_histories
+from bmetk.tracking.kinetics import find_kinetics
 from bmetk.tracking.lesions import track_lesions
-from bmetk.tracking.migration import find_migrations
+from bmetk.tracking.migration import describe_episodes, find_migrations
 from bmetk.tracking.timeline import Timeline, TimelineExam
 
 _UNKNOWN = "unknown"
@@ -26,6 +30,7 @@ def track(
     settings: TrackingSettings | None = None,
     folders: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
+    clinical: Sequence[ClinicalEntry] = (),
 ) -> Timeline:
     """Follow one patient's edema through time.
 
@@ -36,6 +41,7 @@ def track(
     folders : name of each exam in the timeline, that of its folder; by default
         ``<n>_<joint>_<side>``, counted in time order
     sources : where each result came from, for messages; ``folders`` by default
+    clinical : treatments, scores and the like, to be shown on the same axis of time
 
     Raises
     ------
@@ -50,11 +56,11 @@ def track(
     if len(names) != len(results) or len(set(names)) != len(names):
         raise InputError(f"{len(results)} exams need as many different folder names, got {len(set(names))}")
     spoken = sources or folders or [f"exam {number}" for number in range(1, len(results) + 1)]
-    _require_one_patient([result.exam for result in results], spoken)
+    require_one_patient([result.exam for result in results], spoken)
     dates = [_date(result.exam, name) for result, name in zip(results, spoken, strict=True)]
     order = sorted(range(len(results)), key=lambda i: (dates[i], _place_order(results[i].exam)))
-    exams = tuple(_timeline_exam(results[i].exam, names[i], dates[i]) for i in order)
-    return _timeline(exams, [results[i] for i in order], settings or TrackingSettings())
+    exams = tuple(_timeline_exam(results[i], names[i], dates[i]) for i in order)
+    return _timeline(exams, [results[i] for i in order], settings or TrackingSettings(), clinical)
 
 
 def exam_names(exams: Sequence[Exam | SkippedExam]) -> tuple[str, ...]:
@@ -68,22 +74,32 @@ def exam_names(exams: Sequence[Exam | SkippedExam]) -> tuple[str, ...]:
 
 
 def _timeline(
-    exams: tuple[TimelineExam, ...], results: Sequence[ExamResult], settings: TrackingSettings
+    exams: tuple[TimelineExam, ...],
+    results: Sequence[ExamResult],
+    settings: TrackingSettings,
+    clinical: Sequence[ClinicalEntry],
 ) -> Timeline:
     histories = build_histories(exams, results, settings)
-    events = find_events(histories, exams, settings)
+    events, refused = find_events(histories, exams, settings)
+    frames, matches = build_frames(exams, results)
     return Timeline(
         exams=exams,
         regions=histories,
         events=events,
         migrations=find_migrations(events, settings.episode_days),
-        lesions=track_lesions(exams, results, histories, settings),
+        lesions=track_lesions(exams, results, histories, settings, frames),
         settings=asdict(settings),
+        episodes=describe_episodes(events, settings.episode_days),
+        kinetics=find_kinetics(histories, events, settings),
+        not_compared=refused,
+        matches=matches,
+        clinical=tuple(clinical),
     )
 
 
-def _timeline_exam(exam: Exam, name: str, day: date) -> TimelineExam:
-    return TimelineExam(name, day, exam.joint, exam.side, exam.patient.pseudonym)
+def _timeline_exam(result: ExamResult, name: str, day: date) -> TimelineExam:
+    exam, fluid = result.exam, result.protocol("fluid")
+    return TimelineExam(name, day, exam.joint, exam.side, exam.patient.pseudonym, fluid, doubts_of(result))
 
 
 def _place_order(exam: Exam | SkippedExam) -> tuple[int, str]:
@@ -99,10 +115,19 @@ def _date(exam: Exam, name: str) -> date:
     return exam.date
 
 
-def _require_one_patient(exams: Sequence[Exam], names: Sequence[str]) -> None:
+def require_one_patient(exams: Sequence[Exam], names: Sequence[str]) -> None:
     """Compare patients by key where all have one, else by pseudonym; unknown ones pass.
 
     The patient is the one with most exams, and the first of the list at a tie.
+
+    Parameters
+    ----------
+    names : what each exam is called in the message: a file or a folder, never a person
+
+    Raises
+    ------
+    SeriesMismatchError
+        If the exams are of more than one patient.
     """
     keys = [exam.patient.key for exam in exams]
     if None in keys:

@@ -50,6 +50,7 @@ from bmetk.validation.table import (
     time_figures,
     tracking_figures,
 )
+from bmetk.validation.tracking import TrackerScores, score_tracker, tracker_figures
 
 PARTS = ("all", "bones", "edema", "tracking")
 
@@ -61,6 +62,7 @@ class _Scores:
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
     necrosis: tuple[ExamScore, ...] = ()
+    tracker: TrackerScores = TrackerScores()
 
     def views(self, kind: str) -> list[tuple[str, View]]:
         """List the exams' views of a kind, ``worst`` or ``edema``."""
@@ -128,6 +130,7 @@ def _measure(
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
     necrosis: tuple[ExamScore, ...] = ()
+    tracker = TrackerScores()
     if part != "tracking":
         tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
         exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
@@ -145,7 +148,8 @@ def _measure(
     if part in ("all", "tracking"):
         people = [(patient, settings) for patient in population(name, (count + 3) // 4)]
         patients = run_all(score_patient, people, jobs, "patients", on_progress)
-    return _Scores(exams, healthy, pairs, patients, necrosis)
+        tracker = score_tracker(count, name, jobs, settings, on_progress)
+    return _Scores(exams, healthy, pairs, patients, necrosis, tracker)
 
 
 def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
@@ -157,7 +161,7 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
         figures += repeat_figures(tuple(pairs_of_scores(scores.pairs)))
         figures += finding_figures((*scores.exams, *scores.healthy, *scores.necrosis))
     if part in ("all", "tracking"):
-        figures += tracking_figures(scores.patients)
+        figures += [*tracking_figures(scores.patients), *tracker_figures(scores.tracker)]
     return (*figures, *time_figures(scores.exams))
 
 

@@ -31,7 +31,9 @@ def test_the_document_has_the_fields_of_the_contract() -> None:
         "edema_ml_before", "edema_ml_after", "change_over_sdc",
     }  # fmt: skip
     assert all(event_fields <= set(event) for event in document["events"])
-    assert document["migrations"][1] == {
+    move = document["migrations"][1]
+    assert (len(move.pop("path")), move.pop("episode")) == (5, 3)
+    assert move == {
         "from": {"side": "right", "region": "medial_femoral_condyle", "date": "2015-07-15"},
         "to": {"side": "right", "region": "talus", "date": "2015-08-15"},
         "interval_days": 31,
@@ -56,7 +58,9 @@ def test_a_course_is_written_with_its_exams_and_read_back(tmp_path: Path) -> Non
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "timeline.json", "timeline.csv", "report.html", *names,
     }  # fmt: skip
-    assert track([load_result(tmp_path / "out" / name) for name in names]) == timeline
+    again = track([load_result(tmp_path / "out" / name) for name in names])
+    # One of the two came with its images: read back, its bones are registered by surfaces alone.
+    assert replace(again, matches=()) == replace(timeline, matches=())
     table = pd.read_csv(tmp_path / "out/timeline.csv")
     assert set(table["exam"]) == set(names)
     assert (tmp_path / "out" / names[1] / "report.html").read_text() == "exam"

@@ -44,7 +44,7 @@ def knee(
     ratio = ScalarImage(np.where(edema, 3.0, np.where(bone, 1.0, 0.0)), grid)
     probability = ScalarImage(np.where(edema, 0.9, 0.0), grid)
     mask = Mask(edema, grid)
-    found = EdemaMap(mask, probability, ratio, mask, mask, ())
+    found = EdemaMap(mask, probability, ratio)
     expected = (Label("patella", Side.LEFT, "patella"),)
     rows = measure_regions(found, regions, Mask(np.ones(grid.shape, dtype=bool), grid), expected)
     return ExamResult(

@@ -62,7 +62,7 @@ def test_exams_healthy_ones_and_pairs_are_as_many_as_promised(stand_in: StandIn,
     [
         ("bones", {"bones", "time"}),
         ("edema", {"bones", "edema", "retest", "time"}),
-        ("tracking", {"tracking"}),
+        ("tracking", {"tracking", "tracker", "between exams"}),
     ],
 )
 def test_a_part_is_measured_alone_and_every_table_can_be_read(

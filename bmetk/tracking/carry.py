@@ -1,0 +1,87 @@
+"""Carry reviewed bones from one exam of a patient to another, so that a correction is made once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bmetk.errors import RegistrationError, SeriesMismatchError
+from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
+from bmetk.image import LabelMap, RigidTransform, field_of_view
+from bmetk.image.resample import index_affine
+from bmetk.registration import BoneRegistrationSettings, register_bone
+from bmetk.tracking.frames import bone_view
+
+CHECK_NAME = "bone_carried_over"
+
+
+def carry_bones(
+    reviewed: ExamResult, found: ExamResult, settings: BoneRegistrationSettings | None = None
+) -> tuple[Segmentation, tuple[Check, ...]]:
+    """Lay the bones of a reviewed exam over those that were found in another exam of the patient.
+
+    Each bone is registered by itself. Where the reviewed exam shows the bone its outline holds; beyond that
+    view, and for a bone whose registration is refused, what was found stays.
+
+    Parameters
+    ----------
+    reviewed : exam with corrected bones
+    found : the other exam with the bones that were found in it
+
+    Returns
+    -------
+    Segmentation on the grid of ``found``, and one check a bone
+
+    Raises
+    ------
+    SeriesMismatchError
+        If the two are known to be of different patients.
+    RegistrationError
+        If no bone can be carried over.
+    """
+    keys = {reviewed.exam.patient.key, found.exam.patient.key} - {None}
+    if len(keys) > 1:
+        raise SeriesMismatchError("the reviewed bones are of another patient; name an exam of the same one")
+    labels = found.bones.labels.array.copy()
+    values = {(label.name, label.side): value for value, label in found.bones.present().items()}
+    checks = []
+    for value, label in reviewed.bones.present().items():
+        bone = (label.name, label.side)
+        if bone not in values:
+            continue
+        name = " ".join(filter(None, (label.side, label.name.replace("_", " "))))
+        moved = register_bone(bone_view(found, bone, settings), bone_view(reviewed, bone, settings), settings)
+        if moved.transform is None:
+            checks.append(Check(CHECK_NAME, CheckStatus.WARN, None, f"{name}: {moved.check.message}"))
+            continue
+        _replace(labels, values[bone], (reviewed, value), moved.transform, found)
+        checks.append(replace(moved.check, name=CHECK_NAME, message=f"{name}: {moved.check.message}"))
+    if not any(check.status is CheckStatus.OK for check in checks):
+        reasons = "; ".join(check.message for check in checks) or "the exams show no bone in common"
+        raise RegistrationError(f"no bone can be carried over: {reasons}; review this exam by itself")
+    return Segmentation(LabelMap(labels, found.bones.grid), found.bones.meaning), tuple(checks)
+
+
+def _replace(
+    labels: npt.NDArray[np.uint8],
+    own: int,
+    source: tuple[ExamResult, int],
+    transform: RigidTransform,
+    found: ExamResult,
+) -> None:
+    """Draw one carried bone into a label map, where the reviewed exam can tell."""
+    from scipy import ndimage
+
+    reviewed, value = source
+    grid, view = found.bones.grid, reviewed.bones.grid
+    soft = (reviewed.bones.labels.array == value).astype(np.float32)
+    matrix = index_affine(view, grid, transform)
+    # Linearly, so that the steps between slices are smoothed.
+    carried = ndimage.affine_transform(
+        soft, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1, mode="nearest"
+    )
+    told = field_of_view(view, grid, transform).array
+    labels[(labels == own) & told] = 0
+    labels[(carried >= 0.5) & told & (labels == 0)] = own

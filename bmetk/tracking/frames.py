@@ -1,0 +1,198 @@
+"""Lay the exams of one bone on each other: a frame in which its lesions can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.anatomy import Side
+from bmetk.exam import ExamResult
+from bmetk.image import (
+    Grid,
+    RigidTransform,
+    ScalarImage,
+    crop_box,
+    crop_grid,
+    isotropic_grid,
+    resample_scalar,
+)
+from bmetk.image.grid import FloatArray
+from bmetk.image.resample import index_affine
+from bmetk.registration import (
+    BoneAlignment,
+    BoneRegistrationSettings,
+    BoneView,
+    register_bone,
+    view_bone,
+)
+from bmetk.tracking.lesion_map import LesionMap, map_lesions
+from bmetk.tracking.timeline import BoneMatch, TimelineExam
+
+Bone = tuple[str, Side | None]
+"""A bone of one side."""
+
+FRAME_MM = 1.5
+_MARGIN_MM = 15.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameView:
+    """What one exam shows of a bone, carried into the bone's frame.
+
+    Parameters
+    ----------
+    probability : array on the frame's grid, of edema, 0 where it was not imaged
+    lesions : array on the frame's grid, number of the lesion that each voxel belongs to or lies next to
+    seen : array on the frame's grid, whether the exam shows it
+    """
+
+    probability: npt.NDArray[np.float32]
+    lesions: npt.NDArray[np.uint8]
+    seen: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoneFrame:
+    """The exams of one bone in one frame, by exam; one whose registration was refused is not in it."""
+
+    grid: Grid
+    views: Mapping[str, FrameView]
+
+
+def build_frames(
+    exams: Sequence[TimelineExam],
+    results: Sequence[ExamResult],
+    settings: BoneRegistrationSettings | None = None,
+) -> tuple[dict[Bone, tuple[BoneFrame, ...]], tuple[BoneMatch, ...]]:
+    """Register every bone with a lesion between the exams that show it.
+
+    A frame is that of the exam that shows most of the bone; the others are registered to it. Those that
+    are refused, as the knee's end of a femur by the hip's, make a frame of their own. A bone that one exam
+    alone shows needs none.
+    """
+    frames: dict[Bone, tuple[BoneFrame, ...]] = {}
+    matches: list[BoneMatch] = []
+    shown = list(zip(exams, results, strict=True))
+    for bone in _bones_with_lesions(results):
+        views = [
+            _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result, bone))
+            for exam, result in shown
+            if _value(result, bone) is not None
+        ]
+        views.sort(key=lambda view: -view.bone_ml)
+        made = []
+        while len(views) > 1:
+            frame, told = _build(bone, views, settings)
+            made.append(frame)
+            matches += told
+            views = [view for view in views if view.exam.name not in frame.views]
+        frames[bone] = tuple(made)
+    return frames, tuple(matches)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """One exam of a bone, ready to be registered."""
+
+    exam: TimelineExam
+    result: ExamResult
+    view: BoneView
+    bone_ml: float
+
+
+def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
+    found = {(lesion.bone, lesion.side): None for result in results for lesion in result.lesions}
+    return sorted(found, key=lambda bone: (bone[0], bone[1] or ""))
+
+
+def _value(result: ExamResult, bone: Bone) -> int | None:
+    """Find the number of a bone in an exam's label map; None where the exam does not show it."""
+    present = result.bones.present().items()
+    return next((value for value, label in present if (label.name, label.side) == bone), None)
+
+
+def _build(
+    bone: Bone, shown: Sequence[_Shown], settings: BoneRegistrationSettings | None
+) -> tuple[BoneFrame, list[BoneMatch]]:
+    reference, *others = shown
+    grid = _frame_grid(reference.result, bone)
+    carried = {reference.exam.name: _carry(reference.result, bone, grid, RigidTransform.identity())}
+    matches = []
+    for other in others:
+        if not _have_part_in_common(reference.view, other.view):
+            continue
+        found = register_bone(reference.view, other.view, settings)
+        matches.append(_match(bone, reference.exam, other.exam, found))
+        if found.transform is not None:
+            carried[other.exam.name] = _carry(other.result, bone, grid, found.transform)
+    return BoneFrame(grid, carried), matches
+
+
+def _have_part_in_common(one: BoneView, other: BoneView) -> bool:
+    """Tell whether two exams name a region of the bone that both show, or name none at all."""
+    named = one.anchors_mm.keys(), other.anchors_mm.keys()
+    return bool(named[0] & named[1]) or not all(named)
+
+
+def bone_view(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings | None = None) -> BoneView:
+    """Prepare a bone of an exam for registration, with whatever images the exam still carries."""
+    value = _value(result, bone)
+    mask = result.bones.labels.mask(value or 0)
+    images: dict[str, tuple[ScalarImage, RigidTransform | None]] = {}
+    if result.exam.t1 is not None:
+        images["t1"] = (result.exam.t1.image, result.alignment)
+    if result.exam.fluid is not None:
+        images[result.exam.fluid.contrast.value] = (result.exam.fluid.image, None)
+    return view_bone(mask, images, dict(_anchors(result, mask.array)), settings)
+
+
+def _anchors(result: ExamResult, bone: npt.NDArray[np.bool_]) -> Iterator[tuple[str, FloatArray]]:
+    """Name the centre of each region of a bone that does not reach the edge of the view."""
+    box = crop_box(bone, result.bones.grid, 0.0)
+    labels = np.where(bone[box], result.regions.labels.array[box], 0)
+    grid = crop_grid(result.bones.grid, box)
+    for value in np.unique(labels[labels > 0]):
+        centre = np.array(ndimage.center_of_mass(labels == value))
+        yield result.regions.meaning[int(value)].name, grid.to_world(centre)
+
+
+def _bone_ml(result: ExamResult, bone: Bone) -> float:
+    return result.bones.labels.mask(_value(result, bone) or 0).volume_ml
+
+
+def _frame_grid(result: ExamResult, bone: Bone) -> Grid:
+    mask = result.bones.labels.mask(_value(result, bone) or 0)
+    part = crop_grid(mask.grid, crop_box(mask.array, mask.grid, 0.0))
+    return isotropic_grid(part, FRAME_MM, _MARGIN_MM)
+
+
+def _carry(result: ExamResult, bone: Bone, grid: Grid, transform: RigidTransform) -> FrameView:
+    """Carry edema probability and lesions of one bone into the frame; volumes are not measured there."""
+    lesions: LesionMap = map_lesions(result, bone)
+    matrix = index_affine(lesions.grid, grid, transform)
+    near = ndimage.affine_transform(
+        lesions.nearest, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=0
+    )
+    probability = resample_scalar(lesions.probability, grid, transform).array
+    points = transform.apply(grid.world_coordinates())
+    return FrameView(np.where(near > 0, probability, 0.0), near, result.bones.grid.contains(points))
+
+
+def _match(bone: Bone, origin: TimelineExam, target: TimelineExam, found: BoneAlignment) -> BoneMatch:
+    move = found.transform
+    rows = () if move is None else tuple((float(a), float(b), float(c)) for a, b, c in move.rotation)
+    return BoneMatch(
+        bone=bone[0],
+        side=bone[1],
+        from_exam=origin.name,
+        to_exam=target.name,
+        accepted=move is not None,
+        distance_mm=round(found.distance_mm, 3) if np.isfinite(found.distance_mm) else None,
+        message=found.check.message,
+        rotation=rows or None,
+        translation_mm=None if move is None else tuple(map(float, move.translation_mm)),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,106 @@
+"""Lesions compared in the frame of their bone: two of one region are told apart, wherever the joint lies."""
+
+from __future__ import annotations
+
+import pytest
+
+from bmetk.errors import RegistrationError, SeriesMismatchError
+from bmetk.image import Mask, RigidTransform
+from bmetk.tracking import LesionTrack, carry_bones, track
+from tests.registration.bones import turned
+from tests.tracking.bones import FEMUR, knee, without_bones
+
+STILL = RigidTransform.identity()
+BENT = turned((12.0, -8.0, 10.0), (9.0, -7.0, 6.0))
+FRONT, BACK = ((-14.0, -9.0, -8.0), 5.0), ((-14.0, 9.0, -8.0), 5.0)
+WHOLE = ((-14.0, 0.0, -8.0), 13.0)
+
+
+def tracks(*results) -> tuple[LesionTrack, ...]:
+    return track(results).lesions
+
+
+def test_two_lesions_of_one_region_are_two_tracks_in_any_pose() -> None:
+    found = tracks(knee(0, [FRONT, BACK], STILL), knee(60, [FRONT, BACK], BENT, "coronal"))
+    assert [len(each.observations) for each in found] == [2, 2]
+    assert {link.by for each in found for link in each.links} == {"bone"}
+    assert all(link.overlap > 0.6 and link.drift_mm < 2.0 for each in found for link in each.links)
+
+
+def test_a_lesion_elsewhere_in_the_region_is_another_one() -> None:
+    found = tracks(knee(0, [FRONT], STILL), knee(60, [BACK], BENT, "coronal"))
+    assert [len(each.observations) for each in found] == [1, 1]
+
+
+def test_what_splits_and_merges_stays_one_track() -> None:
+    found = tracks(knee(0, [WHOLE], STILL), knee(60, [FRONT, BACK], BENT), knee(120, [WHOLE], STILL))
+    (only,) = found
+    assert [link.kind for link in only.links] == ["splits", "splits", "merges", "merges"]
+
+
+def test_volumes_are_those_of_each_exam_s_own_space() -> None:
+    exams = knee(0, [FRONT], STILL), knee(60, [FRONT], BENT, "coronal")
+    (only,) = tracks(*exams)
+    assert [seen.volume_ml for seen in only.observations] == [exam.lesions[0].volume_ml for exam in exams]
+
+
+def test_without_bones_shared_regions_must_do_and_it_is_said() -> None:
+    found = tracks(*(without_bones(knee(days, [FRONT], STILL)) for days in (0, 60)))
+    (only,) = found
+    assert [(link.by, link.drift_mm) for link in only.links] == [("region", None)]
+
+
+def test_the_names_of_a_track_for_dicom_do_not_change_with_later_exams() -> None:
+    early, late = knee(0, [FRONT], STILL), knee(60, [FRONT, BACK], BENT)
+    (before,), after = tracks(early), tracks(early, late)
+    assert (after[0].identifier, after[0].uid) == (before.identifier, before.uid)
+    assert len({each.uid for each in after}) == len(after) == 2
+    assert before.uid.startswith("2.25.")
+    assert len(before.uid) <= 64
+    assert "phantom" not in before.identifier
+
+
+def test_each_registration_of_a_bone_is_told() -> None:
+    (match,) = track([knee(0, [FRONT], STILL), knee(60, [FRONT], BENT)]).matches
+    assert (match.bone, match.accepted) == ("femur", True)
+    assert match.distance_mm is not None
+    assert match.distance_mm < 0.7
+
+
+def test_a_reviewed_outline_is_carried_to_another_pose() -> None:
+    reviewed, found = knee(0, [], STILL, "sagittal"), knee(60, [], BENT, "coronal")
+    bones, checks = carry_bones(reviewed, found)
+    carried, own = bones.labels.mask(FEMUR), found.bones.labels.mask(FEMUR)
+    common = (carried & own).volume_ml
+    assert 2 * common / (carried.volume_ml + own.volume_ml) > 0.93
+    assert [check.status.value for check in checks] == ["ok"]
+
+
+def test_a_correction_reaches_the_next_exam() -> None:
+    """The reviewer took a corner off the bone: it is gone in the next exam too."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from bmetk.exam import Segmentation
+    from bmetk.image import LabelMap
+
+    first, second = knee(0, [], STILL), knee(60, [], BENT)
+    corner = np.linalg.norm(first.bones.grid.world_coordinates() - (13.0, 4.0, -16.0), axis=-1) < 7
+    cut = np.where(corner, 0, first.bones.labels.array).astype(np.uint8)
+    reviewed = replace(first, bones=Segmentation(LabelMap(cut, first.bones.grid), first.bones.meaning))
+    bones, _ = carry_bones(reviewed, second)
+    there = BENT.inverse().apply(second.bones.grid.world_coordinates()) - (13.0, 4.0, -16.0)
+    place = Mask(np.linalg.norm(there, axis=-1) < 5, second.bones.grid)
+    assert (place & second.bones.labels.mask(FEMUR)).volume_ml > 0.2
+    assert (place & bones.labels.mask(FEMUR)).volume_ml < 0.05
+
+
+def test_bones_of_somebody_else_are_not_carried() -> None:
+    with pytest.raises(SeriesMismatchError, match="another patient"):
+        carry_bones(knee(0, [], STILL, key="one"), knee(60, [], BENT, key="two"))
+
+
+def test_where_no_bone_can_be_carried_it_is_refused_with_the_reason() -> None:
+    with pytest.raises(RegistrationError, match="no bone in common"):
+        carry_bones(knee(0, [], STILL), without_bones(knee(60, [], BENT)))
