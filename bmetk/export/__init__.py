@@ -1,6 +1,6 @@
 """Results as files: the exam folder, the timeline folder, and the same back again."""
 
-from bmetk.export.clinical import read_clinical
+from bmetk.export.clinical import clinical_of, read_clinical
 from bmetk.export.exam_document import EXAM_SCHEMA, exam_document
 from bmetk.export.exam_folder import EXAM_FILE, load_result, save_result, write_result
 from bmetk.export.tables import measurements_frame
@@ -19,6 +19,7 @@ __all__ = [
     "EXAM_SCHEMA",
     "TIMELINE_FILE",
     "TIMELINE_SCHEMA",
+    "clinical_of",
     "exam_document",
     "load_result",
     "measurements_frame",

@@ -143,3 +143,15 @@ def clinical_document(entry: ClinicalEntry) -> dict[str, Any]:
     document = {name: plain(getattr(entry, name)) for name in _FIELDS}
     told = {name: value for name, value in document.items() if value is not None}
     return {**plain(entry.other), **told}
+
+
+def clinical_of(document: Mapping[str, Any]) -> tuple[ClinicalEntry, ...]:
+    """Read the clinical course back from a ``timeline.json``; an older one tells of none.
+
+    Raises
+    ------
+    InputError
+        If an entry is damaged.
+    """
+    told = document.get("clinical", ())
+    return tuple(entry for raw in told for entry in _entries(dict(raw), "timeline.json"))

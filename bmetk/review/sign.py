@@ -18,6 +18,7 @@ from bmetk.export import (
     EXAM_SCHEMA,
     TIMELINE_FILE,
     TIMELINE_SCHEMA,
+    clinical_of,
     read_skipped,
     whole_folder,
     write_result,
@@ -155,7 +156,9 @@ def review_timeline(review: Review, results: Mapping[str, ExamResult]) -> Timeli
         return None
     timeline = follow(results, review.verdicts)
     document = _course_document(review)
-    return replace(timeline, skipped=read_skipped(document)) if document else timeline
+    if not document:
+        return timeline
+    return replace(timeline, skipped=read_skipped(document), clinical=clinical_of(document))
 
 
 def _write_course(review: Review, folder: Path, results: Mapping[str, ExamResult], about: str) -> None:
@@ -172,7 +175,6 @@ def _write_course(review: Review, folder: Path, results: Mapping[str, ExamResult
             exams=results,
             exam_files=pages,
             extra_files=extra,
-            clinical=_course_document(review).get("clinical", ()),
         )
         for name in results:
             _keep_series(staged / name, review.folder / name)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.anatomy import Side
-from bmetk.exam import ExamResult
+from bmetk.exam import Exam, ExamResult, Segmentation
 from bmetk.image import (
     Grid,
     RigidTransform,
@@ -37,6 +38,8 @@ Bone = tuple[str, Side | None]
 
 FRAME_MM = 1.5
 _MARGIN_MM = 15.0
+_KEPT = 64
+"""Bones that are kept prepared: a reader's stroke changes the edema, not the bones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +114,11 @@ def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
 
 def _value(result: ExamResult, bone: Bone) -> int | None:
     """Find the number of a bone in an exam's label map; None where the exam does not show it."""
-    present = result.bones.present().items()
+    return _number(result.bones, bone)
+
+
+def _number(bones: Segmentation, bone: Bone) -> int | None:
+    present = bones.present().items()
     return next((value for value, label in present if (label.name, label.side) == bone), None)
 
 
@@ -125,7 +132,7 @@ def _build(
     for other in others:
         if not _have_part_in_common(reference.view, other.view):
             continue
-        found = register_bone(reference.view, other.view, settings)
+        found = _registered(reference.view, other.view, settings)
         matches.append(_match(bone, reference.exam, other.exam, found))
         if found.transform is not None:
             carried[other.exam.name] = _carry(other.result, bone, grid, found.transform)
@@ -140,24 +147,50 @@ def _have_part_in_common(one: BoneView, other: BoneView) -> bool:
 
 def bone_view(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings | None = None) -> BoneView:
     """Prepare a bone of an exam for registration, with whatever images the exam still carries."""
-    value = _value(result, bone)
-    mask = result.bones.labels.mask(value or 0)
+    moved = result.alignment
+    pose = None if moved is None else (tuple(map(tuple, moved.rotation)), tuple(moved.translation_mm))
+    return _prepared(result.exam, result.bones, result.regions, pose, bone, settings)
+
+
+_Pose = tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]
+
+
+@lru_cache(maxsize=_KEPT)
+def _prepared(
+    exam: Exam,
+    bones: Segmentation,
+    regions: Segmentation,
+    pose: _Pose | None,
+    bone: Bone,
+    settings: BoneRegistrationSettings | None,
+) -> BoneView:
+    """Prepare a bone once, however often its exam's edema is edited."""
+    mask = bones.labels.mask(_number(bones, bone) or 0)
     images: dict[str, tuple[ScalarImage, RigidTransform | None]] = {}
-    if result.exam.t1 is not None:
-        images["t1"] = (result.exam.t1.image, result.alignment)
-    if result.exam.fluid is not None:
-        images[result.exam.fluid.contrast.value] = (result.exam.fluid.image, None)
-    return view_bone(mask, images, dict(_anchors(result, mask.array)), settings)
+    if exam.t1 is not None:
+        alignment = None if pose is None else RigidTransform(np.array(pose[0]), np.array(pose[1]))
+        images["t1"] = (exam.t1.image, alignment)
+    if exam.fluid is not None:
+        images[exam.fluid.contrast.value] = (exam.fluid.image, None)
+    return view_bone(mask, images, dict(_anchors(regions, mask.array)), settings)
 
 
-def _anchors(result: ExamResult, bone: npt.NDArray[np.bool_]) -> Iterator[tuple[str, FloatArray]]:
+@lru_cache(maxsize=_KEPT)
+def _registered(
+    reference: BoneView, other: BoneView, settings: BoneRegistrationSettings | None
+) -> BoneAlignment:
+    """Register two bones once."""
+    return register_bone(reference, other, settings)
+
+
+def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tuple[str, FloatArray]]:
     """Name the centre of each region of a bone that does not reach the edge of the view."""
-    box = crop_box(bone, result.bones.grid, 0.0)
-    labels = np.where(bone[box], result.regions.labels.array[box], 0)
-    grid = crop_grid(result.bones.grid, box)
+    box = crop_box(bone, regions.grid, 0.0)
+    labels = np.where(bone[box], regions.labels.array[box], 0)
+    grid = crop_grid(regions.grid, box)
     for value in np.unique(labels[labels > 0]):
         centre = np.array(ndimage.center_of_mass(labels == value))
-        yield result.regions.meaning[int(value)].name, grid.to_world(centre)
+        yield regions.meaning[int(value)].name, grid.to_world(centre)
 
 
 def _bone_ml(result: ExamResult, bone: Bone) -> float:
