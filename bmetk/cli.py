@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,6 +21,7 @@ from bmetk.console import (
     Clinical,
     Config,
     Count,
+    DemoOut,
     Force,
     Jobs,
     JointName,
@@ -31,6 +31,7 @@ from bmetk.console import (
     Population,
     Repeat,
     SideName,
+    Sources,
     T1File,
     Verbose,
     complain,
@@ -38,16 +39,16 @@ from bmetk.console import (
     progress,
     say,
     say_all,
+    say_course,
+    say_results,
     wrong_usage_where_unknown,
 )
 from bmetk.errors import BmetkError, InputError, SettingsError
-from bmetk.summary import cohort_line, measurement_lines, skipped_line, timeline_lines, trouble_lines
+from bmetk.summary import cohort_line, trouble_lines
 
 if TYPE_CHECKING:
     from bmetk.config import Settings
-    from bmetk.exam import ExamResult
     from bmetk.study import ReadOptions
-    from bmetk.tracking import Timeline
 
 app = typer.Typer(
     name="bmetk",
@@ -168,7 +169,7 @@ def analyze(
             keep_identity=keep_identity,
             on_progress=on_progress,
         )
-    _say_results(results)
+    say_results(results)
 
 
 @app.command()
@@ -206,15 +207,12 @@ def bones(
             keep_identity=keep_identity,
             on_progress=on_progress,
         )
-    _say_results(results)
+    say_results(results)
 
 
 @app.command()
 def track(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT...", help="Studies, or folders that analyze wrote, of one patient."),
-    ],
+    sources: Sources,
     out: Out,
     clinical: Clinical = None,
     force: Force = False,
@@ -237,7 +235,7 @@ def track(
             force=force,
             on_progress=on_progress,
         )
-    _say_course(timeline, out / "report.html")
+    say_course(timeline, out / "report.html")
 
 
 @app.command()
@@ -333,9 +331,7 @@ def validate(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result.")] = Path(
-        "demo-out"
-    ),
+    out: DemoOut = Path("demo-out"),
     verbose: Verbose = False,
     config: Config = None,
 ) -> None:
@@ -353,7 +349,7 @@ def demo(
             force=True,
             on_progress=on_progress,
         )
-    _say_course(timeline, (out / "report.html").resolve())
+    say_course(timeline, (out / "report.html").resolve())
 
 
 @app.command()
@@ -395,14 +391,3 @@ def _options(
             allow_gaps=allow_gaps,
             named_bones=named_bones,
         )
-
-
-def _say_course(timeline: Timeline, page: Path) -> None:
-    for exam in timeline.skipped:
-        complain(skipped_line(exam))
-    say_all([*timeline_lines(timeline), f"report: {page}"])
-
-
-def _say_results(results: Iterable[tuple[Path, ExamResult]]) -> None:
-    for folder, result in results:
-        say_all(measurement_lines(folder, result))

@@ -7,11 +7,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from bmetk.errors import UnknownNameError
+from bmetk.summary import measurement_lines, skipped_line, timeline_lines
+
+if TYPE_CHECKING:
+    from bmetk.exam import ExamResult
+    from bmetk.tracking import Timeline
 
 DONE, WRONG_USAGE, UNUSABLE_INPUT, PARTLY_FAILED = 0, 2, 3, 4
 
@@ -50,6 +55,11 @@ T1File = Annotated[
     Path | None, typer.Option("--t1", metavar="F", help="T1: NIfTI, NRRD, MHA or a DICOM folder.")
 ]
 
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="INPUT...", help="Studies, or folders that analyze wrote, of one patient."),
+]
+DemoOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result.")]
 Part = Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")]
 Count = Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")]
 Population = Annotated[str, typer.Option("--population", help="test or development.")]
@@ -108,3 +118,16 @@ def fail(message: str, status: int) -> NoReturn:
     """Tell what went wrong and leave."""
     complain(message)
     sys.exit(status)
+
+
+def say_course(timeline: Timeline, page: Path) -> None:
+    """Print a course, and what was left out on stderr."""
+    for exam in timeline.skipped:
+        complain(skipped_line(exam))
+    say_all([*timeline_lines(timeline), f"report: {page}"])
+
+
+def say_results(results: Iterable[tuple[Path, ExamResult]]) -> None:
+    """Print the measurements of each exam."""
+    for folder, result in results:
+        say_all(measurement_lines(folder, result))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,11 @@ class BrightThing:
 
 
 def count_mimics(
-    told: Float32Array, edema: BoolArray, red_ml: float, volume: MarrowVolume, settings: EdemaSettings
+    told: Float32Array,
+    edema: BoolArray,
+    dropped_ml: Mapping[str, float],
+    volume: MarrowVolume,
+    settings: EdemaSettings,
 ) -> Check:
     """Count what stands out of normal marrow and was not taken for edema, by what speaks against it, mL.
 
@@ -71,7 +76,7 @@ def count_mimics(
     ----------
     told : float32, shape (S, CHANNELS, R, C), see `describe`
     edema : bool, shape (S, R, C)
-    red_ml : red marrow beside lesions that is known already, mL
+    dropped_ml : what is known to be none already, mL by what it is
     volume : MarrowVolume, normalised, of the same shape
     settings : EdemaSettings
     """
@@ -80,7 +85,7 @@ def count_mimics(
     labels = connect_by_bone(bright, volume.bones)
     beside = connect_by_bone(bright | edema, volume.bones)
     edges = np.unique(beside[edema])
-    found: Counter[str] = Counter({"red marrow beside a lesion": round(1000 * red_ml)})
+    found = Counter({name: round(1000 * ml) for name, ml in dropped_ml.items()})
     for value, box in boxes(labels, pad=0):
         index = np.argwhere(labels[box] == value) + [b.start for b in box]
         place = tuple(index.T)

@@ -30,7 +30,7 @@ _BRIGHT_DEVIATIONS = 3.0
 _BESIDE_MM = 3.0
 _CLEAR_MM = 3.0
 _LEAST_EXTENT_MM = 15.0
-_LEAST_ML = 0.5
+_LEAST_ML = 0.25
 
 
 def double_lines(

@@ -24,6 +24,10 @@ _FATTY_SHARE = 0.6
 _LEAST_PEAK = 0.3
 _LEAST_SHARE = 0.08
 _LEAST_WATER = 0.5
+_FAT_T1 = 0.8
+_LEAST_FAT = 1000
+_BRIGHT_FAT = 2.0
+_UNSUPPRESSED = (0.07, 0.15)
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 
@@ -97,6 +101,31 @@ def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow
     muscle = _muscle_level(scaled, near)
     checks = (_shading_check(shading), _marrow_check(scaled, near, share))
     return NormalisedMarrow(scaled, muscle, Scale(shading, reference_t1, reference.value), checks)
+
+
+def check_fat_suppression(volume: MarrowVolume, settings: EdemaSettings) -> Check | None:
+    """Look for fat that is bright although it was suppressed by its frequency; STIR does not need it.
+
+    On development exams up to 4 % of the fat around the bones was twice as bright as normal marrow, and a
+    quarter or more where suppression had failed. None where T1 does not tell what is fat.
+
+    Parameters
+    ----------
+    volume : MarrowVolume, normalised
+    settings : EdemaSettings
+    """
+    if volume.t1 is None:
+        return None
+    near = _surroundings(volume, settings.shading_margin_mm)
+    fat = volume.fluid[near & (volume.bones == 0) & (volume.t1 > _FAT_T1)]
+    if fat.size < _LEAST_FAT:
+        return None
+    share = float((fat > _BRIGHT_FAT).mean())
+    warned, failed = _UNSUPPRESSED
+    status = CheckStatus.FAIL if share > failed else CheckStatus.WARN if share > warned else CheckStatus.OK
+    return Check(
+        "fat_suppression", status, share, f"{share:.0%} of the fat around the bones is not suppressed"
+    )
 
 
 def usual_level(values: npt.NDArray[np.floating]) -> Level:

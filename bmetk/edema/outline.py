@@ -7,13 +7,14 @@ network says (`membership.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.pieces import with_core
-from bmetk.edema.satellites import without_satellites
+from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, smooth_inside
 
@@ -33,18 +34,19 @@ class Outline:
     ----------
     edema : bool
     probability : float32, 0 to 1, above one half inside of ``edema``
-    red_ml : red marrow beside lesions, mL, that was left out
+    dropped_ml : mL that was left out, by what it is
     """
 
     edema: BoolArray
     probability: Float32Array
-    red_ml: float
+    dropped_ml: Mapping[str, float]
 
 
 def outline_lesions(
     likely: Float32Array,
     fluid: Float32Array,
     t1: Float32Array | None,
+    water: Float32Array,
     volume: MarrowVolume,
     fatty: list[int],
     settings: EdemaSettings,
@@ -55,6 +57,7 @@ def outline_lesions(
     ----------
     likely : float32, shape (S, R, C), the network's probability, 0 outside the bones
     fluid, t1 : float32 of the same shape, in units of normal marrow; ``t1`` may be None
+    water : float32 of the same shape, share of edema water's signal; 0 where nothing tells it
     volume : MarrowVolume of the same shape, whose bones and regions count
     fatty : bones that hold no red marrow
     settings : EdemaSettings
@@ -62,20 +65,24 @@ def outline_lesions(
     inside = volume.bones > 0
     smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
     contrast, noise = _above_normal(smooth, likely, volume)
-    certain = likely >= settings.seed_probability
-    found = _believed((likely >= settings.least_probability) & inside, certain, volume, settings)
+    least, seed = settings.fatty_probability
+    fat = np.isin(volume.bones, fatty)
+    certain = likely >= np.where(fat, seed, settings.seed_probability)
+    enough = likely >= np.where(fat, least, settings.least_probability)
+    found = _believed(enough & inside, certain, volume, settings)
     if not found.any():
-        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), 0.0)
+        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), {})
     height, peak = _height(contrast, found & certain, volume, settings)
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
     outlined = _believed(half, found & certain, volume, settings)
-    edema, red_ml = without_satellites(outlined, contrast, t1, volume, fatty, settings)
+    signals = Signals(likely, contrast, water, t1)
+    edema, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(near & (likely >= settings.edge_probability), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    return Outline(edema, np.asarray(probability, np.float32), red_ml)
+    return Outline(edema, np.asarray(probability, np.float32), dropped_ml)
 
 
 def _believed(

@@ -1,12 +1,14 @@
-"""Red marrow beside a lesion: fainter, and with less fluid signal for the T1 signal that it lost.
+"""Red marrow and fat that was not suppressed, known by the fluid signal gained for the T1 signal lost.
 
 By the spin-echo and inversion-recovery equations the contrast as a share of water's over the loss of T1 is
 about 1.0 in red marrow and 1.6 in edema at usual times, since red marrow's T2 is short; mixing with fatty
-marrow changes neither. The lesion itself tells what edema is like in an exam.
+marrow changes neither. Fat that escaped its suppression is bright without any loss. Beside a lesion, the
+lesion itself tells what edema is like in an exam.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,24 @@ _LEAST_LOSS = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """What is known of each voxel, float32, shape (S, R, C).
+
+    Parameters
+    ----------
+    likely : the network's probability
+    contrast : fluid signal above normal marrow, in its units
+    water : share of edema water's signal; 0 where no muscle tells it
+    t1 : in units of normal marrow; None where there is none
+    """
+
+    likely: Float32Array
+    contrast: Float32Array
+    water: Float32Array
+    t1: Float32Array | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
     box: Box
     inside: BoolArray
@@ -27,54 +47,73 @@ class _Piece:
     volume_ml: float
     contrast: float
     lost: float
+    likely: float
+    water: float
 
     @property
     def slope(self) -> float:
         """Contrast for each share of T1 lost."""
         return self.contrast / max(self.lost, _LEAST_LOSS)
 
+    @property
+    def water_slope(self) -> float:
+        """Share of water's signal for each share of T1 lost; 0 where no muscle tells it."""
+        return self.water / max(self.lost, _LEAST_LOSS)
+
 
 def without_satellites(
-    edema: BoolArray,
-    contrast: Float32Array,
-    t1: Float32Array | None,
-    volume: MarrowVolume,
-    fatty: list[int],
-    settings: EdemaSettings,
-) -> tuple[BoolArray, float]:
-    """Drop pieces that are red marrow by comparison with a lesion of the same exam.
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, fatty: list[int], settings: EdemaSettings
+) -> tuple[BoolArray, dict[str, float]]:
+    """Drop pieces that are red marrow or unsuppressed fat.
 
-    In the lesion's own bone it must also have lost less T1, since the ends of a lesion may differ from its
-    middle.
+    A piece that is red marrow by comparison with a lesion of its own bone must also have lost less T1, since
+    the ends of a lesion may differ from its middle.
 
     Returns
     -------
     edema : bool, shape (S, R, C)
-    dropped_ml : mL
+    dropped_ml : mL by what it is
     """
-    if t1 is None:
-        return edema, 0.0
+    dropped: dict[str, float] = defaultdict(float)
+    if signals.t1 is None:
+        return edema, dropped
     labels = connect_by_bone(edema, volume.bones)
-    pieces = [_measure(labels[box] == n, box, contrast, t1, volume) for n, box in boxes(labels, pad=0)]
-    kept, dropped_ml = edema.copy(), 0.0
+    pieces = [_measure(labels[box] == n, box, signals, volume) for n, box in boxes(labels, pad=0)]
+    kept = edema.copy()
     for piece in pieces:
-        if piece.bone not in fatty and any(_is_red(piece, lesion, settings) for lesion in pieces):
+        reason = _reason(piece, [p for p in pieces if p is not piece], piece.bone in fatty, settings)
+        if reason:
             kept[piece.box] &= ~piece.inside
-            dropped_ml += piece.volume_ml
-    return kept, dropped_ml
+            dropped[reason] += piece.volume_ml
+    return kept, dropped
 
 
-def _measure(
-    inside: BoolArray, box: Box, contrast: Float32Array, t1: Float32Array, volume: MarrowVolume
-) -> _Piece:
+def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume) -> _Piece:
+    assert signals.t1 is not None
     return _Piece(
         box,
         inside,
         int(np.bincount(volume.bones[box][inside]).argmax()),
         float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
-        float(contrast[box][inside].mean()),
-        float(np.maximum(1 - t1[box][inside], 0).mean()),
+        float(signals.contrast[box][inside].mean()),
+        float(np.maximum(1 - signals.t1[box][inside], 0).mean()),
+        float(signals.likely[box][inside].mean()),
+        float(signals.water[box][inside].mean()),
     )
+
+
+def _reason(piece: _Piece, others: list[_Piece], fatty: bool, settings: EdemaSettings) -> str:
+    """Say what speaks against a piece; empty if nothing does."""
+    if piece.water_slope > settings.fat_slope:
+        return "unsuppressed fat"
+    if fatty:
+        return ""
+    doubtful = settings.doubtful_probability
+    if piece.likely < doubtful[0] or (
+        piece.likely < doubtful[1] and 0 < piece.water_slope < settings.red_water_slope
+    ):
+        return "red marrow"
+    return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 
 
 def _is_red(piece: _Piece, lesion: _Piece, settings: EdemaSettings) -> bool:

@@ -14,9 +14,10 @@ import numpy as np
 from bmetk.anatomy import Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, describe
+from bmetk.edema.evidence import standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
-from bmetk.edema.normalize import normalise
+from bmetk.edema.normalize import check_fat_suppression, normalise
 from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pixels import at_pixels, enlarged, nearest
 from bmetk.edema.settings import EdemaSettings
@@ -101,14 +102,17 @@ def segment_edema(
     looked = edema_probability(told, wanted, threads=chosen.threads)
     likely = np.where(volume.bones > 0, np.clip(enlarged(looked, volume.grid), 0, 1), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
-    outline = outline_lesions(likely, own_fluid, own_t1, volume, fatty, chosen)
-    seen = nearest(outline.edema, normal.volume.fluid.shape)
-    mimics = count_mimics(told, seen, outline.red_ml, normal.volume, chosen)
+    if unknown:
+        strange = np.isin(volume.bones, unknown)
+        likely = np.where(strange, standing_out(own_fluid, own_t1, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, normal.water_level(to_muscle), volume.bones > 0)
+    outline = outline_lesions(likely, own_fluid, own_t1, maps[1], volume, fatty, chosen)
+    seen = nearest(outline.edema, normal.volume.fluid.shape)
+    mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
     edema = np.zeros(fluid.grid.shape, bool)
     edema[box] = outline.edema
-    checks = (*normal.checks, mimics, *_missing_t1(t1))
+    checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
     return EdemaMap(Mask(edema, fluid.grid), probability, ratio, water, contrast, checks)
 
 
@@ -121,6 +125,13 @@ def _require_one_grid(
         fluid.grid.require_match(t1.grid, "fluid series and T1")
     if measured is not None:
         fluid.grid.require_match(measured.grid, "fluid series and regions")
+
+
+def _fat_check(volume: MarrowVolume, contrast: Contrast, settings: EdemaSettings) -> tuple[Check, ...]:
+    if contrast is Contrast.STIR:
+        return ()
+    check = check_fat_suppression(volume, settings)
+    return () if check is None else (check,)
 
 
 def _missing_t1(t1: ScalarImage | None) -> tuple[Check, ...]:

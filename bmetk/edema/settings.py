@@ -35,6 +35,13 @@ class EdemaSettings:
     than this and so many times brighter, what
         has less than this share of its contrast for each share of T1 lost is red marrow; within the lesion's
         bone it must have lost less than this share of the lesion's loss of T1
+    fat_slope : what has more of water's signal than this for each share of T1 lost is fat that was not
+    suppressed doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion
+    less likely than
+        the first in the mean is not believed, nor one less likely than the second whose share of water's
+        signal for each share of T1 lost is below this
+    fatty_probability : 0 to 1; in bones that hold none, these take the place of ``least_probability`` and
+        ``seed_probability``
     threads : processor threads of the network
 
     Raises
@@ -59,6 +66,10 @@ class EdemaSettings:
     red_contrast: float = 1.2
     red_slope: float = 0.85
     red_loss: float = 0.8
+    fat_slope: float = 4.0
+    doubtful_probability: tuple[float, float] = (0.66, 0.72)
+    red_water_slope: float = 0.95
+    fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 
     def __post_init__(self) -> None:

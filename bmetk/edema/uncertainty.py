@@ -25,9 +25,9 @@ class IntervalModel:
     floor_ml : mL, in a region with edema
     """
 
-    outline: float = 1.0
-    share: float = 0.2
-    floor_ml: float = 0.1
+    outline: float = 0.5
+    share: float = 0.15
+    floor_ml: float = 0.3
 
     def interval_ml(self, volume_ml: float, smallest_ml: float, largest_ml: float) -> tuple[float, float]:
         """Return the interval of a volume, mL, given its smallest and its largest outline.

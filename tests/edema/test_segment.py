@@ -8,7 +8,7 @@ import pytest
 from bmetk.anatomy import Label
 from bmetk.edema import EdemaMap, EdemaSettings, segment_edema
 from bmetk.errors import BonesNotFoundError, GridMismatchError, SettingsError
-from bmetk.exam import CheckStatus, Segmentation
+from bmetk.exam import CheckStatus, Contrast, Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
 from tests.edema.phantom import Phantom, joint, slices
 
@@ -126,4 +126,21 @@ def test_bones_outside_the_common_field_of_view_are_an_error() -> None:
 
 def test_settings_out_of_range_are_an_error() -> None:
     with pytest.raises(SettingsError):
-        EdemaSettings(outline_probability=0.9, seed_probability=0.5)
+        EdemaSettings(least_probability=0.9, seed_probability=0.5)
+
+
+def test_fat_that_was_not_suppressed_is_told() -> None:
+    phantom = joint(slices("coronal"), strength=0.0)
+    for bright, status in ((1.0, CheckStatus.OK), (6.0, CheckStatus.FAIL)):
+        array = phantom.fluid.array.copy()
+        fat = (phantom.t1.array > 600) & (phantom.bones.labels.array == 0)
+        array[fat] *= bright
+        found = segment_edema(
+            phantom.t1,
+            phantom.fluid.with_array(array),
+            phantom.bones,
+            phantom.covered,
+            fluid_contrast=Contrast.FS_T2,
+        )
+        (check,) = (check for check in found.checks if check.name == "fat_suppression")
+        assert check.status is status

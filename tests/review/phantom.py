@@ -37,7 +37,7 @@ def knee(
     bone = np.linalg.norm(world, axis=-1) < 17
     lateral = world[..., 0] > 0
     edema = bone & (np.linalg.norm(world - ACROSS_MM, axis=-1) < size_mm)
-    edema |= bone & (np.linalg.norm(world - APART_MM, axis=-1) < 3.5)
+    edema |= bone & (np.linalg.norm(world - APART_MM, axis=-1) < 4.5)
     regions = Segmentation(
         LabelMap(np.where(bone & lateral, LATERAL, np.where(bone, MEDIAL, 0)), grid), REGION_LABELS
     )

@@ -1,0 +1,42 @@
+"""Where nothing is known of the bone: what stands out of its own normal marrow.
+
+The network knows the bones of hip, knee, ankle and foot. A mask of the user's own may be any bone, drawn to
+any border: there a voxel counts by its fluid signal above the marrow's own scatter, as long as T1 is not
+brighter than normal marrow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from bmetk.edema.normalize import usual_level
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import Float32Array, MarrowVolume, smooth_inside
+
+_CORE_MM = 2.0
+_HALF_Z = 3.0
+_LEAST_CONTRAST = 0.2
+_BRIGHTEST_T1 = 1.2
+
+
+def standing_out(
+    fluid: Float32Array, t1: Float32Array | None, volume: MarrowVolume, settings: EdemaSettings
+) -> Float32Array:
+    """Say how far each voxel stands out of normal marrow, 0 to 1; one half at three deviations.
+
+    Parameters
+    ----------
+    fluid, t1 : float32, shape (S, R, C), in units of normal marrow; ``t1`` may be None
+    volume : MarrowVolume of the same shape
+    settings : EdemaSettings
+    """
+    inside = volume.bones > 0
+    smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
+    core = inside & (volume.depth_mm > _CORE_MM)
+    level = usual_level(smooth[core if core.any() else inside])
+    likely = special.ndtr((smooth - level.value) / level.spread - _HALF_Z).astype(np.float32)
+    allowed = inside & (smooth - level.value > _LEAST_CONTRAST)
+    if t1 is not None:
+        allowed &= smooth_inside(t1, inside, settings.smoothing_mm, volume.grid) < _BRIGHTEST_T1
+    return np.where(allowed, likely, np.float32(0))
