@@ -1,4 +1,4 @@
-"""Where nothing is known of the bone: what stands out of its own normal marrow.
+"""Where the network does not see enough: what stands out of normal marrow.
 
 The network knows the bones of hip, knee, ankle and foot. A mask of the user's own may be any bone, drawn to
 any border: there a voxel counts by its fluid signal above the marrow's own scatter, as long as T1 is not
@@ -18,6 +18,9 @@ _CORE_MM = 2.0
 _HALF_Z = 3.0
 _LEAST_CONTRAST = 0.2
 _BRIGHTEST_T1 = 1.2
+_WET = 0.25
+_TOE_RIM_MM = 0.5
+_SURE = 0.85
 
 
 def standing_out(
@@ -40,3 +43,32 @@ def standing_out(
     if t1 is not None:
         allowed &= smooth_inside(t1, inside, settings.smoothing_mm, volume.grid) < _BRIGHTEST_T1
     return np.where(allowed, likely, np.float32(0))
+
+
+def fill_toes(
+    likely: Float32Array,
+    fluid: Float32Array,
+    water: Float32Array,
+    volume: MarrowVolume,
+    toes: list[int],
+    settings: EdemaSettings,
+) -> Float32Array:
+    """Add what is wet in the toes, whose marrow is so thin that the network takes it for their rim.
+
+    Parameters
+    ----------
+    likely : float32, shape (S, R, C), the network's probability
+    fluid : float32 of the same shape, in units of normal marrow
+    water : float32 of the same shape, share of edema water's signal
+    volume : MarrowVolume of the same shape
+    toes : labels of the phalanges
+    settings : EdemaSettings
+    """
+    inside = np.isin(volume.bones, toes)
+    if not inside.any():
+        return likely
+    smooth = smooth_inside(fluid, volume.bones > 0, settings.smoothing_mm, volume.grid)
+    level = usual_level(smooth[volume.bones > 0])
+    wet = inside & (volume.depth_mm > _TOE_RIM_MM) & (water >= _WET)
+    wet &= smooth - level.value > _HALF_Z * level.spread
+    return np.where(wet, np.maximum(likely, np.float32(_SURE)), likely)

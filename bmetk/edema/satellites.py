@@ -108,10 +108,8 @@ def _reason(piece: _Piece, others: list[_Piece], fatty: bool, settings: EdemaSet
         return "unsuppressed fat"
     if fatty:
         return ""
-    doubtful = settings.doubtful_probability
-    if piece.likely < doubtful[0] or (
-        piece.likely < doubtful[1] and 0 < piece.water_slope < settings.red_water_slope
-    ):
+    bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
+    if any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds):
         return "red marrow"
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 

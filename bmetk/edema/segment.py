@@ -14,10 +14,10 @@ import numpy as np
 from bmetk.anatomy import Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, describe
-from bmetk.edema.evidence import standing_out
+from bmetk.edema.evidence import fill_toes, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
-from bmetk.edema.normalize import check_fat_suppression, normalise
+from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise
 from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pixels import at_pixels, enlarged, nearest
 from bmetk.edema.settings import EdemaSettings
@@ -30,6 +30,8 @@ _RED_BONES = frozenset({"femur", "tibia", "fibula", "pelvis"})
 """Bones that hold red marrow in an adult (Vogler and Murphy, doi:10.1148/radiology.168.3.3043546)."""
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _LARGEST_RATIO = 50.0
+_LEAST_MUSCLE = 1.25
+"""Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +107,9 @@ def segment_edema(
     if unknown:
         strange = np.isin(volume.bones, unknown)
         likely = np.where(strange, standing_out(own_fluid, own_t1, volume, chosen), likely)
-    maps = _signal_maps(own_t1, own_fluid, normal.water_level(to_muscle), volume.bones > 0)
+    maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
+    toes = [v for v, label in bones.meaning.items() if label.name == Bone.PHALANGES.value]
+    likely = fill_toes(likely, own_fluid, maps[1], volume, toes, chosen)
     outline = outline_lesions(likely, own_fluid, own_t1, maps[1], volume, fatty, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
@@ -170,6 +174,12 @@ def _marrow_kinds(bones: Segmentation) -> tuple[list[int], list[int]]:
     fatty = [v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - _RED_BONES]
     unknown = [v for v, label in bones.meaning.items() if label.name not in _BONE_NAMES]
     return fatty, unknown
+
+
+def _water_level(normal: NormalisedMarrow, to_muscle: float) -> float:
+    """Give the fluid signal of edema's water above normal marrow; infinite where muscle does not tell it."""
+    bright = normal.muscle is not None and normal.muscle >= _LEAST_MUSCLE
+    return normal.water_level(to_muscle) if bright else float("inf")
 
 
 def _signal_maps(

@@ -22,26 +22,28 @@ _SHARES = (
 class EdemaSettings:
     """Settings of the edema stage.
 
-    Parameters ---------- correct_shading : estimate and remove the coil's smooth shading shading_margin_mm
-    : soft tissue around the bones that the shading is estimated from least_probability : 0 to 1; a lesion
-    is what is at least so likely to be edema seed_probability : 0 to 1; it holds voxels at least so likely,
-    and these tell its level edge_probability : 0 to 1; its outline goes no further than to voxels at least
-    so likely seed_ml : least volume of the voxels that are beyond doubt minimal_ml : lesions below this are
-    not believed smoothing_mm : standard deviation of the in-plane smoothing before the outline
+    Parameters
+    ----------
+    correct_shading : estimate and remove the coil's smooth shading
+    shading_margin_mm : soft tissue around the bones that the shading is estimated from
+    least_probability : 0 to 1; a lesion is what is at least so likely to be edema
+    seed_probability : 0 to 1; it holds voxels at least so likely, and these tell its level
+    fatty_probability : the same two in bones that hold no red marrow
+    edge_probability : 0 to 1; its outline goes no further than to voxels at least so likely
+    seed_ml : least volume of the voxels that are beyond doubt
+    minimal_ml : lesions below this are not believed
+    smoothing_mm : standard deviation of the in-plane smoothing before the outline
     level_window_mm : standard deviation of the distance over which a lesion's own level is taken
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
-    uncertain_share : standard deviation of that height measured_share : 0 to 1; least part of a lesion that
-    lies in the regions that are measured red_ml, red_contrast, red_slope, red_loss : beside a lesion larger
-    than this and so many times brighter, what
-        has less than this share of its contrast for each share of T1 lost is red marrow; within the lesion's
-        bone it must have lost less than this share of the lesion's loss of T1
-    fat_slope : what has more of water's signal than this for each share of T1 lost is fat that was not
-    suppressed doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion
-    less likely than
-        the first in the mean is not believed, nor one less likely than the second whose share of water's
-        signal for each share of T1 lost is below this
-    fatty_probability : 0 to 1; in bones that hold none, these take the place of ``least_probability`` and
-        ``seed_probability``
+    uncertain_share : standard deviation of that height
+    measured_share : 0 to 1; least part of a lesion that lies in the regions that are measured
+    red_ml, red_contrast, red_slope, red_loss : beside a lesion larger than this and so many times brighter,
+        what has less than this share of its contrast for each share of T1 lost is red marrow; within the
+        lesion's bone it must have lost less than this share of the lesion's loss of T1
+    fat_slope : with more of water's signal than this for each share of T1 lost, it is unsuppressed fat
+    doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
+        than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
+        is not believed
     threads : processor threads of the network
 
     Raises
@@ -68,7 +70,7 @@ class EdemaSettings:
     red_loss: float = 0.8
     fat_slope: float = 4.0
     doubtful_probability: tuple[float, float] = (0.66, 0.72)
-    red_water_slope: float = 0.95
+    red_water_slope: tuple[float, float] = (1.2, 0.95)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 

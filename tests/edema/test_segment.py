@@ -140,6 +140,7 @@ def test_fat_that_was_not_suppressed_is_told() -> None:
             phantom.fluid.with_array(array),
             phantom.bones,
             phantom.covered,
+            settings=EdemaSettings(shading_margin_mm=50.0),
             fluid_contrast=Contrast.FS_T2,
         )
         (check,) = (check for check in found.checks if check.name == "fat_suppression")
