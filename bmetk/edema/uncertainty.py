@@ -13,8 +13,9 @@ SURE, DOUBTFUL = 0.95, 0.05
 
 @dataclass(frozen=True, slots=True)
 class IntervalModel:
-    """Half width of the 95 % interval of a region's volume, fitted on development exams and fourteen test
-    ones.
+    """Half width of the 95 % interval of a region's volume.
+
+    Fitted on development exams, and widened once on fourteen test ones.
 
     Three errors in quadrature: the outlines' own doubt, a share of the volume (bones, regions, registration,
     calibration), and a floor.
