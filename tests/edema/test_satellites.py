@@ -49,7 +49,11 @@ def test_a_bone_without_red_marrow_holds_none() -> None:
 
 
 def test_what_the_network_doubts_is_not_believed_where_marrow_may_be_red() -> None:
-    assert run(6.0, 0.6, fatty=[2], likely=0.6) == (False, True)
+    assert run(6.0, 0.6, fatty=[2], likely=0.6, water_share=0.05) == (False, True)
+
+
+def test_weak_edema_that_the_network_doubts_is_kept_for_its_slope() -> None:
+    assert run(6.0, 0.6, fatty=[2], likely=0.6, water_share=0.1) == (True, True)
 
 
 def test_bright_marrow_that_lost_no_t1_is_unsuppressed_fat() -> None:
