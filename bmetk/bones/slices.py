@@ -180,17 +180,17 @@ def _run(network: str, slices: FloatArray, plane: int, told: FloatArray, threads
     inputs[:, _FIRST_PLANE + plane] = 1
     everywhere = (slice(None), slice(None)) if told.shape[2:] == (1, 1) else window
     inputs[(slice(None), slice(_FIRST_TOLD, _INPUTS), *everywhere)] = told
-    logits = _session(network, threads).run(None, {"slices": inputs})[0]
+    logits = load_network("bmetk.bones", network, threads).run(None, {"slices": inputs})[0]
     return np.asarray(logits[(slice(None), slice(None), *window)], dtype=np.float32)
 
 
 @cache
-def _session(network: str, threads: int) -> ort.InferenceSession:
-    """Load a packaged network, once for each number of threads."""
+def load_network(package: str, network: str, threads: int) -> ort.InferenceSession:
+    """Load a network from the ``data`` of a package, once for each number of threads."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Idle threads must not burn a core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    model = files("bmetk.bones").joinpath("data", network).read_bytes()
+    model = files(package).joinpath("data", network).read_bytes()
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -15,6 +15,8 @@ from bmetk.edema.volume import Float32Array, MarrowVolume
 PIXEL_MM = 0.9
 """In-plane size that the network looks at."""
 CHANNELS = 14
+RED_BONES = frozenset({"femur", "tibia", "fibula", "pelvis"})
+"""Bones that hold red marrow in an adult (Vogler and Murphy, doi:10.1148/radiology.168.3.3043546)."""
 
 
 class Told(IntEnum):

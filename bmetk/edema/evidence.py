@@ -24,18 +24,18 @@ _SURE = 0.85
 
 
 def standing_out(
-    fluid: Float32Array, t1: Float32Array | None, volume: MarrowVolume, settings: EdemaSettings
+    smooth: Float32Array, t1: Float32Array | None, volume: MarrowVolume, settings: EdemaSettings
 ) -> Float32Array:
     """Say how far each voxel stands out of normal marrow, 0 to 1; one half at three deviations.
 
     Parameters
     ----------
-    fluid, t1 : float32, shape (S, R, C), in units of normal marrow; ``t1`` may be None
+    smooth : float32, shape (S, R, C), fluid signal smoothed within the bones, in units of normal marrow
+    t1 : float32 of the same shape, in units of normal marrow; None where there is none
     volume : MarrowVolume of the same shape
     settings : EdemaSettings
     """
     inside = volume.bones > 0
-    smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
     core = inside & (volume.depth_mm > _CORE_MM)
     level = usual_level(smooth[core if core.any() else inside])
     likely = special.ndtr((smooth - level.value) / level.spread - _HALF_Z).astype(np.float32)
@@ -47,27 +47,24 @@ def standing_out(
 
 def fill_toes(
     likely: Float32Array,
-    fluid: Float32Array,
+    smooth: Float32Array,
     water: Float32Array,
     volume: MarrowVolume,
     toes: list[int],
-    settings: EdemaSettings,
 ) -> Float32Array:
     """Add what is wet in the toes, whose marrow is so thin that the network takes it for their rim.
 
     Parameters
     ----------
     likely : float32, shape (S, R, C), the network's probability
-    fluid : float32 of the same shape, in units of normal marrow
+    smooth : float32 of the same shape, fluid signal smoothed within the bones, in units of normal marrow
     water : float32 of the same shape, share of edema water's signal
     volume : MarrowVolume of the same shape
     toes : labels of the phalanges
-    settings : EdemaSettings
     """
     inside = np.isin(volume.bones, toes)
     if not inside.any():
         return likely
-    smooth = smooth_inside(fluid, volume.bones > 0, settings.smoothing_mm, volume.grid)
     level = usual_level(smooth[volume.bones > 0])
     wet = inside & (volume.depth_mm > _TOE_RIM_MM) & (water >= _WET)
     wet &= smooth - level.value > _HALF_Z * level.spread

@@ -7,13 +7,10 @@ by the sequence's equation, and deviations above the bone's own noise.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
-
 import numpy as np
-import onnxruntime as ort
 from scipy import ndimage, special
 
+from bmetk.bones.slices import load_network
 from bmetk.edema.volume import BoolArray, Float32Array
 
 _BLOCK = 16
@@ -61,17 +58,7 @@ def _run(told: Float32Array, threads: int) -> Float32Array:
     """Run the network on (N, C, R, K), padded to its block and cut back: logits (N, R, K)."""
     rows, columns = told.shape[2:]
     padding = ((0, 0), (0, 0), (0, -rows % _BLOCK), (0, -columns % _BLOCK))
-    logits = _session(threads).run(None, {"slices": np.pad(told, padding)})[0]
+    logits = load_network("bmetk.edema", "edema.onnx", threads).run(None, {"slices": np.pad(told, padding)})[
+        0
+    ]
     return np.asarray(logits[:, 0, :rows, :columns], dtype=np.float32)
-
-
-@cache
-def _session(threads: int) -> ort.InferenceSession:
-    """Load the packaged network, once for each number of threads."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Idle threads must not burn a core.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    model = files("bmetk.edema").joinpath("data", "edema.onnx").read_bytes()
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -16,7 +16,7 @@ from scipy import ndimage, special
 from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, smooth_inside
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
 
 _NORMAL_PROBABILITY = 0.1
 _NORMAL_SHARE = 0.1
@@ -44,7 +44,7 @@ class Outline:
 
 def outline_lesions(
     likely: Float32Array,
-    fluid: Float32Array,
+    smooth: Float32Array,
     t1: Float32Array | None,
     water: Float32Array,
     volume: MarrowVolume,
@@ -56,14 +56,14 @@ def outline_lesions(
     Parameters
     ----------
     likely : float32, shape (S, R, C), the network's probability, 0 outside the bones
-    fluid, t1 : float32 of the same shape, in units of normal marrow; ``t1`` may be None
+    smooth : float32 of the same shape, fluid signal smoothed within the bones, in units of normal marrow
+    t1 : float32 of the same shape, in units of normal marrow; None where there is none
     water : float32 of the same shape, share of edema water's signal; 0 where nothing tells it
     volume : MarrowVolume of the same shape, whose bones and regions count
     fatty : bones that hold no red marrow
     settings : EdemaSettings
     """
     inside = volume.bones > 0
-    smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
     contrast, noise = _above_normal(smooth, likely, volume)
     least, seed = settings.fatty_probability
     fat = np.isin(volume.bones, fatty)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bmetk.anatomy import Bone
 from bmetk.edema.contrast import water_to_muscle
-from bmetk.edema.describe import PIXEL_MM, describe
+from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import fill_toes, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
@@ -21,13 +21,17 @@ from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, norma
 from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pixels import at_pixels, enlarged, nearest
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, depth_below_surface
+from bmetk.edema.volume import (
+    BoolArray,
+    Float32Array,
+    MarrowVolume,
+    depth_below_surface,
+    smooth_inside,
+)
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
 from bmetk.image import Box, Mask, ScalarImage, crop_box, crop_grid
 
-_RED_BONES = frozenset({"femur", "tibia", "fibula", "pelvis"})
-"""Bones that hold red marrow in an adult (Vogler and Murphy, doi:10.1148/radiology.168.3.3043546)."""
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _LARGEST_RATIO = 50.0
 _LEAST_MUSCLE = 1.25
@@ -91,10 +95,7 @@ def segment_edema(
     """
     chosen = settings or EdemaSettings()
     _require_one_grid(t1, fluid, bones, covered, measured)
-    marrow = (bones.labels.array > 0) & covered.array
-    if not marrow.any():
-        raise BonesNotFoundError("no bone lies where both series were acquired: edema cannot be measured")
-    box = crop_box(marrow, fluid.grid, chosen.shading_margin_mm)
+    box = _box(bones, covered, chosen)
     volume = _cropped(t1, fluid, bones, covered, measured, box)
     normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
@@ -104,13 +105,14 @@ def segment_edema(
     looked = edema_probability(told, wanted, threads=chosen.threads)
     likely = np.where(volume.bones > 0, np.clip(enlarged(looked, volume.grid), 0, 1), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
+    smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     if unknown:
         strange = np.isin(volume.bones, unknown)
-        likely = np.where(strange, standing_out(own_fluid, own_t1, volume, chosen), likely)
+        likely = np.where(strange, standing_out(smooth, own_t1, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     toes = [v for v, label in bones.meaning.items() if label.name == Bone.PHALANGES.value]
-    likely = fill_toes(likely, own_fluid, maps[1], volume, toes, chosen)
-    outline = outline_lesions(likely, own_fluid, own_t1, maps[1], volume, fatty, chosen)
+    likely = fill_toes(likely, smooth, maps[1], volume, toes)
+    outline = outline_lesions(likely, smooth, own_t1, maps[1], volume, fatty, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
@@ -129,6 +131,13 @@ def _require_one_grid(
         fluid.grid.require_match(t1.grid, "fluid series and T1")
     if measured is not None:
         fluid.grid.require_match(measured.grid, "fluid series and regions")
+
+
+def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:
+    marrow = (bones.labels.array > 0) & covered.array
+    if not marrow.any():
+        raise BonesNotFoundError("no bone lies where both series were acquired: edema cannot be measured")
+    return crop_box(marrow, bones.grid, settings.shading_margin_mm)
 
 
 def _fat_check(volume: MarrowVolume, contrast: Contrast, settings: EdemaSettings) -> tuple[Check, ...]:
@@ -171,7 +180,7 @@ def _cropped(
 
 def _marrow_kinds(bones: Segmentation) -> tuple[list[int], list[int]]:
     """List the bones that hold no red marrow in an adult, and those of which that is not known."""
-    fatty = [v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - _RED_BONES]
+    fatty = [v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - RED_BONES]
     unknown = [v for v, label in bones.meaning.items() if label.name not in _BONE_NAMES]
     return fatty, unknown
 

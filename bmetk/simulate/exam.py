@@ -217,7 +217,7 @@ def _truth(
     spec: ExamSpec, subject: PosedSubject, body: Body, fine: Grid, grid: Grid, motion: RigidTransform
 ) -> Truth:
     """Measure what is really there on the slices of the fluid-sensitive series."""
-    bones, parts = _label_bones(spec, subject, grid)
+    bones, parts = label_bones(spec, subject, grid)
     labels = LabelMap(bones, grid)
     regions = label_regions(subject, labels, LabelMap(parts, grid))
     thickness, still = spec.protocol.fluid.thickness_mm, RigidTransform.identity()
@@ -237,7 +237,7 @@ def _truth(
     )
 
 
-def _label_bones(
+def label_bones(
     spec: ExamSpec, subject: PosedSubject, grid: Grid
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Label voxels that are at least half filled by a bone; return bones and single phalanges."""

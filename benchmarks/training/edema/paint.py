@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from bmetk.edema.describe import RED_BONES
 from bmetk.simulate.fields import NoiseField, smoothstep
 from bmetk.simulate.tissue import Tissue
 
@@ -19,7 +20,6 @@ STEP = 3
 """The coarse grid has every third pixel."""
 ACROSS = (-0.33, 0.0, 0.33)
 """Depths at which a slice is looked at, as shares of its thickness."""
-FATTY = ("patella", "talus", "calcaneus", "navicular", "cuboid", "cuneiform", "metatarsal", "phalan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +147,7 @@ def _redden(
         share = np.maximum(share * rng.uniform(0, 1), amount * patches)
     else:
         share = share + rng.uniform(0, 0.5)
-    fatty = [v for v, name in names.items() if any(word in name for word in FATTY)]
+    fatty = [v for v, name in names.items() if name not in RED_BONES]
     share = np.where(np.isin(stack.bones, fatty), rng.uniform(0, 0.35) * share, share)
     parts[Tissue.RED_MARROW] = soft * np.clip(share, 0, 0.95)
     parts[Tissue.YELLOW_MARROW] = soft - parts[Tissue.RED_MARROW]

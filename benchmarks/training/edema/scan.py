@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from paint import FATTY, Painted, Stack, paint
+from paint import Painted, Stack, paint
 from scipy import ndimage
 
 from bmetk.anatomy import BONE_LABELS
 from bmetk.edema.contrast import water_to_muscle
-from bmetk.edema.describe import UNKNOWN_RED, Told, describe
+from bmetk.edema.describe import RED_BONES, UNKNOWN_RED, Told, describe
 from bmetk.edema.normalize import normalise
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import MarrowVolume, depth_below_surface
@@ -81,7 +81,7 @@ def scan_stack(stack: Stack, rng: np.random.Generator) -> Scan:
         field_strength_t=field_t,
     )
     ratio = water_to_muscle(fluid_sequence.contrast, acquisition if rng.random() < 0.8 else Acquisition())
-    fatty = [v for v, name in names.items() if any(word in name for word in FATTY)]
+    fatty = [v for v, name in names.items() if name not in RED_BONES]
     told = describe(normal, ratio, fatty)
     if rng.random() < 0.2:
         told[:, Told.RED] = np.where(inside, UNKNOWN_RED, 0)

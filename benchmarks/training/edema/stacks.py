@@ -26,7 +26,7 @@ from bmetk.anatomy import Side
 from bmetk.image import Grid, RigidTransform, crop_box, crop_grid
 from bmetk.simulate.acquire import fine_grid, sample_slices
 from bmetk.simulate.body import build_body
-from bmetk.simulate.exam import _label_bones, plan_view
+from bmetk.simulate.exam import label_bones, plan_view
 from bmetk.simulate.population import random_exam
 from bmetk.simulate.spec import ExamSpec
 from bmetk.simulate.subject import PosedSubject, pose_subject
@@ -61,7 +61,7 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
     whole = view.grid(series)
     distance = series.thickness_mm + series.gap_mm
     spec = replace(spec, protocol=replace(spec.protocol, fluid=series))
-    bones, _ = _label_bones(spec, subject, whole)
+    bones, _ = label_bones(spec, subject, whole)
     box = crop_box(bones > 0, whole, MARGIN_MM)
     box = (slice(None), box[1], box[2])
     grid = crop_grid(whole, box)
