@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, special
 
+from bmetk.edema.growth import grow_alike
 from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
@@ -76,11 +77,12 @@ def outline_lesions(
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
     outlined = _believed(half, found & certain, volume, settings)
-    signals = Signals(likely, contrast, water, t1)
-    edema, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
+    signals = Signals(likely, contrast, water, t1, noise)
+    believed, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
+    edema = grow_alike(believed, signals, volume, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
-    probability = np.where(near & (likely >= settings.edge_probability), share, likely)
+    probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
     return Outline(edema, np.asarray(probability, np.float32), dropped_ml)
 

@@ -1,4 +1,4 @@
-"""Red marrow and fat that was not suppressed, known by the fluid signal gained for the T1 signal lost.
+"""Pieces that are no lesions: red marrow and unsuppressed fat by their signals, specks by the lesion beside.
 
 By the spin-echo and inversion-recovery equations the contrast as a share of water's over the loss of T1 is
 about 1.0 in red marrow and 1.6 in edema at usual times, since red marrow's T2 is short; mixing with fatty
@@ -31,12 +31,19 @@ class Signals:
     contrast : fluid signal above normal marrow, in its units
     water : share of edema water's signal; 0 where no muscle tells it
     t1 : in units of normal marrow; None where there is none
+    noise : scatter of the bone's normal marrow, in its units
     """
 
     likely: Float32Array
     contrast: Float32Array
     water: Float32Array
     t1: Float32Array | None
+    noise: Float32Array
+
+    def crop(self, box: Box) -> Signals:
+        """Cut a box out of everything."""
+        t1 = None if self.t1 is None else self.t1[box]
+        return Signals(self.likely[box], self.contrast[box], self.water[box], t1, self.noise[box])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +56,7 @@ class _Piece:
     lost: float
     likely: float
     water: float
+    deviations: float
 
     @property
     def slope(self) -> float:
@@ -89,16 +97,19 @@ def without_satellites(
 
 
 def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume) -> _Piece:
-    assert signals.t1 is not None
+    here = signals.crop(box)
+    assert here.t1 is not None
+    contrast = float(here.contrast[inside].mean())
     return _Piece(
         box,
         inside,
         int(np.bincount(volume.bones[box][inside]).argmax()),
         float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
-        float(signals.contrast[box][inside].mean()),
-        float(np.maximum(1 - signals.t1[box][inside], 0).mean()),
-        float(signals.likely[box][inside].mean()),
-        float(signals.water[box][inside].mean()),
+        contrast,
+        float(np.maximum(1 - here.t1[inside], 0).mean()),
+        float(here.likely[inside].mean()),
+        float(here.water[inside].mean()),
+        contrast / float(here.noise[inside].mean()),
     )
 
 
@@ -106,6 +117,13 @@ def _reason(piece: _Piece, others: list[_Piece], fatty: bool, settings: EdemaSet
     """Say what speaks against a piece; empty if nothing does."""
     if piece.water_slope > settings.fat_slope:
         return "unsuppressed fat"
+    lesions = [it.contrast for it in others if it.volume_ml > settings.lesion_ml]
+    if lesions:
+        fainter = piece.contrast < settings.faint_share * max(lesions)
+        if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:
+            return "faint beside a lesion"
+        if piece.volume_ml < settings.cyst_ml and piece.contrast > settings.cyst_contrast * max(lesions):
+            return "cyst"
     if fatty:
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)

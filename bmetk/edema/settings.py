@@ -15,6 +15,9 @@ _SHARES = (
     "measured_share",
     "red_slope",
     "red_loss",
+    "alike_share",
+    "alike_probability",
+    "faint_share",
 )
 
 
@@ -40,6 +43,12 @@ class EdemaSettings:
     red_ml, red_contrast, red_slope, red_loss : beside a lesion larger than this and so many times brighter,
         what has less than this share of its contrast for each share of T1 lost is red marrow; within the
         lesion's bone it must have lost less than this share of the lesion's loss of T1
+    alike_share, alike_probability : a lesion goes on over marrow that has at least this share of its contrast and of
+        its loss of T1, and is at least so likely
+    lesion_ml : lesions larger than this judge the small pieces beside them
+    faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this share of
+        its contrast, and stands out of the bone's scatter by less than this, is not believed
+    cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     fat_slope : with more of water's signal than this for each share of T1 lost, it is unsuppressed fat
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
@@ -68,6 +77,14 @@ class EdemaSettings:
     red_contrast: float = 1.2
     red_slope: float = 0.85
     red_loss: float = 0.8
+    alike_share: float = 0.6
+    alike_probability: float = 0.05
+    lesion_ml: float = 0.5
+    faint_ml: float = 1.0
+    faint_share: float = 0.45
+    faint_deviations: float = 4.0
+    cyst_ml: float = 0.25
+    cyst_contrast: float = 1.5
     fat_slope: float = 4.0
     doubtful_probability: tuple[float, float] = (0.66, 0.72)
     red_water_slope: tuple[float, float] = (1.2, 0.95)

@@ -1,0 +1,80 @@
+"""A lesion goes on for as long as the marrow looks like it.
+
+The network judges what it sees within some centimetres, and may doubt the far end of a lesion that fills a
+bone. What touches the lesion, is about as bright, and has lost about as much T1 signal, belongs to it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from bmetk.edema.satellites import Signals
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import BoolArray, MarrowVolume, boxes, smooth_inside
+from bmetk.image import Box, crop_grid
+
+_SURE = 0.6
+_LEAST_ML = 0.3
+"""A lesion smaller than this says too little of itself, and a smaller addition is left to the outline."""
+_T1_SMOOTHING_MM = 1.0
+_BRIDGE_MM = 2.0
+"""Radius of the thinnest bridge that a lesion grows over."""
+
+
+def grow_alike(
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+) -> BoolArray:
+    """Add the marrow that touches a lesion of its own bone and looks like it.
+
+    Parameters
+    ----------
+    edema : bool, shape (S, R, C)
+    signals : Signals of the same shape
+    volume : MarrowVolume of the same shape
+    settings : EdemaSettings
+
+    Returns
+    -------
+    bool, shape (S, R, C) : the lesions with what was added
+    """
+    grown = edema.copy()
+    for value, box in boxes(np.where(volume.bones > 0, volume.bones, 0)):
+        inside = volume.bones[box] == value
+        lesion = edema[box] & inside
+        if np.count_nonzero(lesion) * volume.grid.voxel_ml >= _LEAST_ML:
+            grown[box] |= _added(lesion, inside, signals.crop(box), volume, box, settings)
+    return grown
+
+
+def _added(
+    lesion: BoolArray,
+    inside: BoolArray,
+    signals: Signals,
+    volume: MarrowVolume,
+    box: Box,
+    settings: EdemaSettings,
+) -> BoolArray:
+    grid = crop_grid(volume.grid, box)
+    sure = lesion & (signals.likely >= _SURE)
+    if np.count_nonzero(sure) * grid.voxel_ml < _LEAST_ML:
+        return np.zeros_like(lesion)
+    height = signals.contrast / max(float(np.median(signals.contrast[sure])), 1e-6)
+    alike = inside & ~lesion & (signals.likely >= settings.alike_probability)
+    alike &= (height >= settings.alike_share) & (height <= 1 / settings.alike_share)
+    if signals.t1 is not None:
+        lost = 1 - smooth_inside(signals.t1, inside, _T1_SMOOTHING_MM, grid)
+        alike &= lost >= settings.alike_share * max(float(np.median(lost[sure])), 0.0)
+    element = _disk(_BRIDGE_MM / min(grid.spacing_mm[1:]))
+    broad = ndimage.binary_opening(alike | lesion, element) | lesion
+    labels, _ = ndimage.label(broad)
+    touching = np.isin(labels, np.unique(labels[lesion]))
+    added = np.asarray(ndimage.binary_dilation(touching, element) & alike)
+    return added if np.count_nonzero(added) * grid.voxel_ml >= _LEAST_ML else np.zeros_like(lesion)
+
+
+def _disk(radius: float) -> BoolArray:
+    """Give a disk within the slice, shape (1, N, N), radius in pixels."""
+    whole = max(1, round(radius))
+    y, x = np.mgrid[-whole : whole + 1, -whole : whole + 1]
+    return np.asarray((x**2 + y**2 <= whole**2 + 0.5)[None])
