@@ -21,6 +21,7 @@ _BRIGHTEST_T1 = 1.2
 _WET = 0.25
 _TOE_RIM_MM = 0.5
 _SURE = 0.85
+_LEAST_ML = 0.3
 
 
 def standing_out(
@@ -66,6 +67,16 @@ def fill_toes(
     if not inside.any():
         return likely
     level = usual_level(smooth[volume.bones > 0])
-    wet = inside & (volume.depth_mm > _TOE_RIM_MM) & (water >= _WET)
-    wet &= smooth - level.value > _HALF_Z * level.spread
+    contrast = smooth - level.value
+    share = water if water.any() else _share_of_lesions(contrast, likely, volume)
+    wet = inside & (volume.depth_mm > _TOE_RIM_MM) & (share >= _WET)
+    wet &= contrast > _HALF_Z * level.spread
     return np.where(wet, np.maximum(likely, np.float32(_SURE)), likely)
+
+
+def _share_of_lesions(contrast: Float32Array, likely: Float32Array, volume: MarrowVolume) -> Float32Array:
+    """Compare with the sure lesions of the exam, whose water is taken for half of what it could be."""
+    sure = contrast[likely >= _SURE]
+    if sure.size * volume.grid.voxel_ml < _LEAST_ML:
+        return np.zeros_like(contrast)
+    return np.asarray(0.5 * contrast / max(float(np.median(sure)), 1e-6), np.float32)

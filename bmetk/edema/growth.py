@@ -12,18 +12,18 @@ from scipy import ndimage
 from bmetk.edema.satellites import Signals
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowVolume, boxes, smooth_inside
-from bmetk.image import Box, crop_grid
+from bmetk.image import Grid, crop_grid
 
 _SURE = 0.6
-_LEAST_ML = 0.3
+_LEAST_ML = 0.1
 """A lesion smaller than this says too little of itself, and a smaller addition is left to the outline."""
 _T1_SMOOTHING_MM = 1.0
-_BRIDGE_MM = 2.0
+_BRIDGE_MM = 1.2
 """Radius of the thinnest bridge that a lesion grows over."""
 
 
 def grow_alike(
-    edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, fatty: list[int], settings: EdemaSettings
 ) -> BoolArray:
     """Add the marrow that touches a lesion of its own bone and looks like it.
 
@@ -32,6 +32,7 @@ def grow_alike(
     edema : bool, shape (S, R, C)
     signals : Signals of the same shape
     volume : MarrowVolume of the same shape
+    fatty : bones that hold no red marrow, where little else looks like a lesion
     settings : EdemaSettings
 
     Returns
@@ -39,38 +40,33 @@ def grow_alike(
     bool, shape (S, R, C) : the lesions with what was added
     """
     grown = edema.copy()
-    for value, box in boxes(np.where(volume.bones > 0, volume.bones, 0)):
+    least = {True: settings.alike_fatty_probability, False: settings.alike_probability}
+    for value, box in boxes(volume.bones):
         inside = volume.bones[box] == value
-        lesion = edema[box] & inside
-        if np.count_nonzero(lesion) * volume.grid.voxel_ml >= _LEAST_ML:
-            grown[box] |= _added(lesion, inside, signals.crop(box), volume, box, settings)
+        here, grid = signals.crop(box), crop_grid(volume.grid, box)
+        possible = inside & (here.likely >= least[value in fatty])
+        grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown
 
 
 def _added(
-    lesion: BoolArray,
-    inside: BoolArray,
-    signals: Signals,
-    volume: MarrowVolume,
-    box: Box,
-    settings: EdemaSettings,
+    lesion: BoolArray, possible: BoolArray, signals: Signals, grid: Grid, settings: EdemaSettings
 ) -> BoolArray:
-    grid = crop_grid(volume.grid, box)
+    """Find what belongs to the lesions of one bone, among what is possible."""
+    nothing = np.zeros_like(lesion)
     sure = lesion & (signals.likely >= _SURE)
     if np.count_nonzero(sure) * grid.voxel_ml < _LEAST_ML:
-        return np.zeros_like(lesion)
+        return nothing
     height = signals.contrast / max(float(np.median(signals.contrast[sure])), 1e-6)
-    alike = inside & ~lesion & (signals.likely >= settings.alike_probability)
-    alike &= (height >= settings.alike_share) & (height <= 1 / settings.alike_share)
+    alike = possible & ~lesion & (height >= settings.alike_share) & (height <= 1 / settings.alike_share)
     if signals.t1 is not None:
-        lost = 1 - smooth_inside(signals.t1, inside, _T1_SMOOTHING_MM, grid)
+        lost = 1 - smooth_inside(signals.t1, possible | lesion, _T1_SMOOTHING_MM, grid)
         alike &= lost >= settings.alike_share * max(float(np.median(lost[sure])), 0.0)
-    element = _disk(_BRIDGE_MM / min(grid.spacing_mm[1:]))
-    broad = ndimage.binary_opening(alike | lesion, element) | lesion
-    labels, _ = ndimage.label(broad)
+    bridge = _disk(_BRIDGE_MM / min(grid.spacing_mm[1:]))
+    labels, _ = ndimage.label(ndimage.binary_opening(alike | lesion, bridge) | lesion)
     touching = np.isin(labels, np.unique(labels[lesion]))
-    added = np.asarray(ndimage.binary_dilation(touching, element) & alike)
-    return added if np.count_nonzero(added) * grid.voxel_ml >= _LEAST_ML else np.zeros_like(lesion)
+    added = np.asarray(ndimage.binary_dilation(touching, bridge) & alike)
+    return added if np.count_nonzero(added) * grid.voxel_ml >= _LEAST_ML else nothing
 
 
 def _disk(radius: float) -> BoolArray:

@@ -79,7 +79,7 @@ def outline_lesions(
     outlined = _believed(half, found & certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise)
     believed, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
-    edema = grow_alike(believed, signals, volume, settings)
+    edema = grow_alike(believed, signals, volume, fatty, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)

@@ -17,6 +17,7 @@ _SHARES = (
     "red_loss",
     "alike_share",
     "alike_probability",
+    "alike_fatty_probability",
     "faint_share",
 )
 
@@ -45,6 +46,7 @@ class EdemaSettings:
         lesion's bone it must have lost less than this share of the lesion's loss of T1
     alike_share, alike_probability : a lesion goes on over marrow that has at least this share of its contrast and of
         its loss of T1, and is at least so likely
+    alike_fatty_probability : the same in bones that hold no red marrow
     lesion_ml : lesions larger than this judge the small pieces beside them
     faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this share of
         its contrast, and stands out of the bone's scatter by less than this, is not believed
@@ -79,6 +81,7 @@ class EdemaSettings:
     red_loss: float = 0.8
     alike_share: float = 0.6
     alike_probability: float = 0.05
+    alike_fatty_probability: float = 0.01
     lesion_ml: float = 0.5
     faint_ml: float = 1.0
     faint_share: float = 0.45
