@@ -28,6 +28,11 @@ _FAT_T1 = 0.8
 _LEAST_FAT = 1000
 _BRIGHT_FAT = 2.0
 _UNSUPPRESSED = (0.07, 0.15)
+_FAT_STEP = 4
+_NEAR_MM = 10.0
+"""Standard deviation of the distance within which fat is near."""
+_LEAST_FAT_SHARE = 0.02
+"""Share of the surroundings that is fat, below which there is none."""
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 
@@ -126,6 +131,32 @@ def check_fat_suppression(volume: MarrowVolume, settings: EdemaSettings) -> Chec
     return Check(
         "fat_suppression", status, share, f"{share:.0%} of the fat around the bones is not suppressed"
     )
+
+
+def unsuppressed_nearby(volume: MarrowVolume) -> Float32Array:
+    """Give the share of the fat nearby, outside of bones, that is bright although it should be suppressed.
+
+    Parameters
+    ----------
+    volume : MarrowVolume, normalised
+
+    Returns
+    -------
+    float32, shape (S, R, C), 0 to 1; 0 where T1 does not tell what is fat, or none is near
+    """
+    if volume.t1 is None:
+        return np.zeros_like(volume.fluid)
+    thin = (slice(None), slice(None, None, _FAT_STEP), slice(None, None, _FAT_STEP))
+    fat = ((volume.bones == 0) & volume.covered & (volume.t1 > _FAT_T1))[thin]
+    bright = fat & (volume.fluid[thin] > _BRIGHT_FAT)
+    steps = np.array([1, _FAT_STEP, _FAT_STEP]) * volume.grid.spacing_mm
+    part, whole = (
+        ndimage.gaussian_filter(mask.astype(np.float32), _NEAR_MM / steps, truncate=2.0)
+        for mask in (bright, fat)
+    )
+    share = part / np.maximum(whole, np.float32(_LEAST_FAT_SHARE))
+    wide = np.repeat(np.repeat(share, _FAT_STEP, 1), _FAT_STEP, 2)
+    return np.asarray(wide[:, : volume.fluid.shape[1], : volume.fluid.shape[2]], np.float32)
 
 
 def usual_level(values: npt.NDArray[np.floating]) -> Level:

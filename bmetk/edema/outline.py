@@ -48,6 +48,7 @@ def outline_lesions(
     smooth: Float32Array,
     t1: Float32Array | None,
     water: Float32Array,
+    unsuppressed: Float32Array,
     volume: MarrowVolume,
     fatty: list[int],
     settings: EdemaSettings,
@@ -60,6 +61,7 @@ def outline_lesions(
     smooth : float32 of the same shape, fluid signal smoothed within the bones, in units of normal marrow
     t1 : float32 of the same shape, in units of normal marrow; None where there is none
     water : float32 of the same shape, share of edema water's signal; 0 where nothing tells it
+    unsuppressed : float32 of the same shape, share of the fat nearby that escaped its suppression
     volume : MarrowVolume of the same shape, whose bones and regions count
     fatty : bones that hold no red marrow
     settings : EdemaSettings
@@ -77,7 +79,7 @@ def outline_lesions(
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
     outlined = _believed(half, found & certain, volume, settings)
-    signals = Signals(likely, contrast, water, t1, noise)
+    signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     believed, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
     edema = grow_alike(believed, signals, volume, fatty, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))

@@ -32,6 +32,7 @@ class Signals:
     water : share of edema water's signal; 0 where no muscle tells it
     t1 : in units of normal marrow; None where there is none
     noise : scatter of the bone's normal marrow, in its units
+    fat : share of the fat nearby that escaped its suppression, 0 to 1
     """
 
     likely: Float32Array
@@ -39,11 +40,13 @@ class Signals:
     water: Float32Array
     t1: Float32Array | None
     noise: Float32Array
+    fat: Float32Array
 
     def crop(self, box: Box) -> Signals:
         """Cut a box out of everything."""
         t1 = None if self.t1 is None else self.t1[box]
-        return Signals(self.likely[box], self.contrast[box], self.water[box], t1, self.noise[box])
+        rest = self.noise[box], self.fat[box]
+        return Signals(self.likely[box], self.contrast[box], self.water[box], t1, *rest)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +60,7 @@ class _Piece:
     likely: float
     water: float
     deviations: float
+    fat: float
 
     @property
     def slope(self) -> float:
@@ -110,24 +114,45 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
         float(here.likely[inside].mean()),
         float(here.water[inside].mean()),
         contrast / float(here.noise[inside].mean()),
+        float(here.fat[inside].mean()),
     )
 
 
 def _reason(piece: _Piece, others: list[_Piece], fatty: bool, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
-    if piece.water_slope > settings.fat_slope:
+    lesions = [it for it in others if it.volume_ml > settings.lesion_ml]
+    if _is_fat(piece, settings):
         return "unsuppressed fat"
-    lesions = [it.contrast for it in others if it.volume_ml > settings.lesion_ml]
-    if lesions:
-        fainter = piece.contrast < settings.faint_share * max(lesions)
-        if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:
-            return "faint beside a lesion"
-        if piece.volume_ml < settings.cyst_ml and piece.contrast > settings.cyst_contrast * max(lesions):
-            return "cyst"
-    if fatty:
-        return ""
+    if reason := _why_no_lesion_beside(piece, lesions, settings):
+        return reason
+    return "" if fatty else _why_red(piece, others, settings)
+
+
+def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
+    return (
+        piece.lost < settings.fat_loss
+        or piece.water_slope > settings.fat_slope
+        or (piece.fat > settings.fat_nearby and piece.lost < settings.fat_nearby_loss)
+    )
+
+
+def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:
+    """Judge a piece by the lesions of the exam, or by there being none."""
+    if not lesions:
+        return "doubtful" if piece.likely < settings.lonely_probability else ""
+    brightest = max(it.contrast for it in lesions)
+    fainter = piece.contrast < settings.faint_share * brightest
+    if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:
+        return "faint beside a lesion"
+    small = piece.volume_ml < settings.cyst_ml
+    return "cyst" if small and piece.contrast > settings.cyst_contrast * brightest else ""
+
+
+def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
+    """Judge a piece of a bone that may hold red marrow."""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
-    if any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds):
+    doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
+    if doubtful or piece.deviations < settings.red_deviations:
         return "red marrow"
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 

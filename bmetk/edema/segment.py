@@ -17,7 +17,7 @@ from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import fill_toes, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
-from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise
+from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
 from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pixels import at_pixels, enlarged, nearest
 from bmetk.edema.settings import EdemaSettings
@@ -112,7 +112,10 @@ def segment_edema(
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     toes = [v for v, label in bones.meaning.items() if label.name == Bone.PHALANGES.value]
     likely = fill_toes(likely, smooth, maps[1], volume, toes)
-    outline = outline_lesions(likely, smooth, own_t1, maps[1], volume, fatty, chosen)
+    fat = np.zeros_like(smooth)
+    if fluid_contrast is not Contrast.STIR:
+        fat = enlarged(unsuppressed_nearby(normal.volume), volume.grid)
+    outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, fatty, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))

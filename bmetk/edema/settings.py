@@ -44,14 +44,20 @@ class EdemaSettings:
     red_ml, red_contrast, red_slope, red_loss : beside a lesion larger than this and so many times brighter,
         what has less than this share of its contrast for each share of T1 lost is red marrow; within the
         lesion's bone it must have lost less than this share of the lesion's loss of T1
-    alike_share, alike_probability : a lesion goes on over marrow that has at least this share of its contrast and of
-        its loss of T1, and is at least so likely
+    alike_share, alike_probability : a lesion goes on over marrow that has at least this share of its contrast
+        and of its loss of T1, and is at least so likely
     alike_fatty_probability : the same in bones that hold no red marrow
     lesion_ml : lesions larger than this judge the small pieces beside them
-    faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this share of
-        its contrast, and stands out of the bone's scatter by less than this, is not believed
+    faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this
+        share of its contrast, and stands out of the bone's scatter by less than this, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
-    fat_slope : with more of water's signal than this for each share of T1 lost, it is unsuppressed fat
+    lonely_probability : without a lesion elsewhere, what is less likely in the mean is not believed
+    fat_loss : what has lost less of its T1 signal is unsuppressed fat
+    fat_slope : so is what has more of water's signal than this for each share of T1 lost
+    fat_nearby, fat_nearby_loss : and what has lost less T1 than the second where more than the first of the
+        fat nearby is not suppressed
+    red_deviations : in bones that may hold red marrow, what stands out of the bone's scatter by less is red
+        marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -88,7 +94,12 @@ class EdemaSettings:
     faint_deviations: float = 4.0
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
+    lonely_probability: float = 0.55
+    fat_loss: float = 0.06
     fat_slope: float = 4.0
+    fat_nearby: float = 0.4
+    fat_nearby_loss: float = 0.3
+    red_deviations: float = 2.5
     doubtful_probability: tuple[float, float] = (0.66, 0.72)
     red_water_slope: tuple[float, float] = (1.2, 0.95)
     fatty_probability: tuple[float, float] = (0.3, 0.6)

@@ -20,20 +20,30 @@ def run(
     *,
     likely: float = 0.9,
     water_share: float = 0.1,
+    noise: float = 0.1,
+    unsuppressed: float = 0.0,
+    beside: tuple[slice, slice, slice] = BESIDE,
 ) -> tuple[bool, bool]:
     """Lay a lesion into one bone and something into another; tell whether both are kept."""
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
     bones = np.ones(SHAPE, np.uint8)
     bones[..., 30:] = 2
     edema, contrast, t1 = np.zeros(SHAPE, bool), np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32)
-    for box, bright, dark in ((LESION, 6.0, 0.6), (BESIDE, contrast_beside, t1_beside)):
+    for box, bright, dark in ((LESION, 6.0, 0.6), (beside, contrast_beside, t1_beside)):
         edema[box], contrast[box], t1[box] = True, bright, dark
     whole = np.ones(SHAPE, bool)
     volume = MarrowVolume(grid, t1, contrast, bones, np.full(SHAPE, 5.0, np.float32), whole, whole)
-    signals = Signals(np.full(SHAPE, likely, np.float32), contrast, water_share * contrast, t1)
+    signals = Signals(
+        np.full(SHAPE, likely, np.float32),
+        contrast,
+        water_share * contrast,
+        t1,
+        np.full(SHAPE, noise, np.float32),
+        np.full(SHAPE, unsuppressed, np.float32),
+    )
     kept, dropped_ml = without_satellites(edema, signals, volume, fatty, EdemaSettings())
-    assert bool(dropped_ml) == (not kept[BESIDE].any() or not kept[LESION].any())
-    return bool(kept[LESION].all()), bool(kept[BESIDE].all())
+    assert bool(dropped_ml) == (not kept[beside].any() or not kept[LESION].any())
+    return bool(kept[LESION].all()), bool(kept[beside].all())
 
 
 def test_fainter_with_the_same_loss_of_t1_is_red_marrow() -> None:
@@ -58,3 +68,32 @@ def test_weak_edema_that_the_network_doubts_is_kept_for_its_slope() -> None:
 
 def test_bright_marrow_that_lost_no_t1_is_unsuppressed_fat() -> None:
     assert run(6.0, 0.95, fatty=[2]) == (True, False)
+
+
+def test_bright_marrow_that_lost_little_t1_is_fat_where_the_fat_nearby_is_bright() -> None:
+    assert run(6.0, 0.8, fatty=[1, 2]) == (True, True)
+    assert run(6.0, 0.8, fatty=[1, 2], unsuppressed=0.8) == (True, False)
+
+
+def test_what_hardly_leaves_the_scatter_of_red_marrow_is_red_marrow() -> None:
+    assert run(5.9, 0.6, fatty=[], noise=2.0) == (True, True)
+    assert run(5.9, 0.6, fatty=[2], noise=2.5) == (False, True)
+
+
+SPECK = (slice(2, 4), slice(10, 15), slice(40, 50))
+
+
+def test_a_faint_speck_beside_a_lesion_is_not_believed() -> None:
+    assert run(2.0, 0.8, fatty=[2], beside=SPECK) == (True, True)
+    assert run(2.0, 0.8, fatty=[2], beside=SPECK, noise=0.6) == (True, False)
+
+
+def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
+    assert run(8.0, 0.5, fatty=[2], beside=SPECK, water_share=0.05) == (True, True)
+    small = (slice(2, 4), slice(10, 15), slice(40, 45))
+    assert run(8.0, 0.5, fatty=[2], beside=small, water_share=0.05) == (True, True)
+    assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.05) == (True, False)
+
+
+def test_a_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
+    assert run(0.0, 1.0, fatty=[1, 2], likely=0.5, beside=LESION) == (False, False)
