@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from bmetk.edema.satellites import Signals
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, MarrowVolume, boxes, smooth_inside
+from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Grid, crop_grid
 
 _SURE = 0.6
@@ -23,7 +23,7 @@ _BRIDGE_MM = 1.2
 
 
 def grow_alike(
-    edema: BoolArray, signals: Signals, volume: MarrowVolume, fatty: list[int], settings: EdemaSettings
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
 ) -> BoolArray:
     """Add the marrow that touches a lesion of its own bone and looks like it.
 
@@ -32,7 +32,7 @@ def grow_alike(
     edema : bool, shape (S, R, C)
     signals : Signals of the same shape
     volume : MarrowVolume of the same shape
-    fatty : bones that hold no red marrow, where little else looks like a lesion
+    kinds : which bones may hold red marrow; in the others little else looks like a lesion
     settings : EdemaSettings
 
     Returns
@@ -44,7 +44,7 @@ def grow_alike(
     for value, box in boxes(volume.bones):
         inside = volume.bones[box] == value
         here, grid = signals.crop(box), crop_grid(volume.grid, box)
-        possible = inside & (here.likely >= least[value in fatty])
+        possible = inside & (here.likely >= least[value in kinds.not_red])
         grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown
 

@@ -17,7 +17,7 @@ from bmetk.edema.growth import grow_alike
 from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
 
 _NORMAL_PROBABILITY = 0.1
 _NORMAL_SHARE = 0.1
@@ -50,7 +50,7 @@ def outline_lesions(
     water: Float32Array,
     unsuppressed: Float32Array,
     volume: MarrowVolume,
-    fatty: list[int],
+    kinds: MarrowKinds,
     settings: EdemaSettings,
 ) -> Outline:
     """Outline what the network found.
@@ -63,13 +63,13 @@ def outline_lesions(
     water : float32 of the same shape, share of edema water's signal; 0 where nothing tells it
     unsuppressed : float32 of the same shape, share of the fat nearby that escaped its suppression
     volume : MarrowVolume of the same shape, whose bones and regions count
-    fatty : bones that hold no red marrow
+    kinds : which bones may hold red marrow
     settings : EdemaSettings
     """
     inside = volume.bones > 0
     contrast, noise = _above_normal(smooth, likely, volume)
     least, seed = settings.fatty_probability
-    fat = np.isin(volume.bones, fatty)
+    fat = np.isin(volume.bones, kinds.not_red)
     certain = likely >= np.where(fat, seed, settings.seed_probability)
     enough = likely >= np.where(fat, least, settings.least_probability)
     found = _believed(enough & inside, certain, volume, settings)
@@ -80,8 +80,8 @@ def outline_lesions(
     half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
     outlined = _believed(half, found & certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
-    believed, dropped_ml = without_satellites(outlined, signals, volume, fatty, settings)
-    edema = grow_alike(believed, signals, volume, fatty, settings)
+    believed, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
+    edema = grow_alike(believed, signals, volume, kinds, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)

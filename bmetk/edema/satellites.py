@@ -15,7 +15,7 @@ import numpy as np
 
 from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, boxes
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
@@ -74,7 +74,7 @@ class _Piece:
 
 
 def without_satellites(
-    edema: BoolArray, signals: Signals, volume: MarrowVolume, fatty: list[int], settings: EdemaSettings
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
 ) -> tuple[BoolArray, dict[str, float]]:
     """Drop pieces that are red marrow or unsuppressed fat.
 
@@ -93,7 +93,7 @@ def without_satellites(
     pieces = [_measure(labels[box] == n, box, signals, volume) for n, box in boxes(labels, pad=0)]
     kept = edema.copy()
     for piece in pieces:
-        reason = _reason(piece, [p for p in pieces if p is not piece], piece.bone in fatty, settings)
+        reason = _reason(piece, [p for p in pieces if p is not piece], kinds, settings)
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
@@ -118,14 +118,16 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
     )
 
 
-def _reason(piece: _Piece, others: list[_Piece], fatty: bool, settings: EdemaSettings) -> str:
+def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
     lesions = [it for it in others if it.volume_ml > settings.lesion_ml]
     if _is_fat(piece, settings):
         return "unsuppressed fat"
-    if reason := _why_no_lesion_beside(piece, lesions, settings):
+    if not lesions and piece.bone not in kinds.unknown and _is_doubtful(piece, settings):
+        return "doubtful"
+    if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
-    return "" if fatty else _why_red(piece, others, settings)
+    return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
@@ -136,10 +138,12 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     )
 
 
+def _is_doubtful(piece: _Piece, settings: EdemaSettings) -> bool:
+    return piece.likely < settings.lonely_probability or piece.volume_ml < settings.lonely_ml
+
+
 def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:
-    """Judge a piece by the lesions of the exam, or by there being none."""
-    if not lesions:
-        return "doubtful" if piece.likely < settings.lonely_probability else ""
+    """Judge a piece by the lesions of the exam."""
     brightest = max(it.contrast for it in lesions)
     fainter = piece.contrast < settings.faint_share * brightest
     if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:

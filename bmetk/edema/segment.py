@@ -24,6 +24,7 @@ from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import (
     BoolArray,
     Float32Array,
+    MarrowKinds,
     MarrowVolume,
     depth_below_surface,
     smooth_inside,
@@ -99,15 +100,15 @@ def segment_edema(
     volume = _cropped(t1, fluid, bones, covered, measured, box)
     normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
-    fatty, unknown = _marrow_kinds(bones)
-    told = describe(normal, to_muscle, fatty, unknown)
+    kinds = _marrow_kinds(bones)
+    told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
     wanted = (normal.volume.bones > 0) & normal.volume.measured
     looked = edema_probability(told, wanted, threads=chosen.threads)
     likely = np.where(volume.bones > 0, np.clip(enlarged(looked, volume.grid), 0, 1), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
-    if unknown:
-        strange = np.isin(volume.bones, unknown)
+    if kinds.unknown:
+        strange = np.isin(volume.bones, kinds.unknown)
         likely = np.where(strange, standing_out(smooth, own_t1, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     toes = [v for v, label in bones.meaning.items() if label.name == Bone.PHALANGES.value]
@@ -115,7 +116,7 @@ def segment_edema(
     fat = np.zeros_like(smooth)
     if fluid_contrast is not Contrast.STIR:
         fat = enlarged(unsuppressed_nearby(normal.volume), volume.grid)
-    outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, fatty, chosen)
+    outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
@@ -181,11 +182,10 @@ def _cropped(
     return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area)
 
 
-def _marrow_kinds(bones: Segmentation) -> tuple[list[int], list[int]]:
-    """List the bones that hold no red marrow in an adult, and those of which that is not known."""
-    fatty = [v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - RED_BONES]
-    unknown = [v for v, label in bones.meaning.items() if label.name not in _BONE_NAMES]
-    return fatty, unknown
+def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
+    """Sort bones by whether they may hold red marrow."""
+    fatty = tuple(v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - RED_BONES)
+    return MarrowKinds(fatty, tuple(v for v, label in bones.meaning.items() if label.name not in _BONE_NAMES))
 
 
 def _water_level(normal: NormalisedMarrow, to_muscle: float) -> float:

@@ -51,7 +51,8 @@ class EdemaSettings:
     faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this
         share of its contrast, and stands out of the bone's scatter by less than this, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
-    lonely_probability : without a lesion elsewhere, what is less likely in the mean is not believed
+    lonely_probability, lonely_ml : without a lesion elsewhere, what is less likely in the mean, or smaller,
+        is not believed
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
     fat_nearby, fat_nearby_loss : and what has lost less T1 than the second where more than the first of the
@@ -95,6 +96,7 @@ class EdemaSettings:
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     lonely_probability: float = 0.55
+    lonely_ml: float = 0.2
     fat_loss: float = 0.06
     fat_slope: float = 4.0
     fat_nearby: float = 0.4

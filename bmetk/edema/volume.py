@@ -42,6 +42,25 @@ class MarrowVolume:
         return tuple(int(v) for v in np.flatnonzero(np.bincount(self.bones.ravel(), minlength=256)) if v)
 
 
+@dataclass(frozen=True, slots=True)
+class MarrowKinds:
+    """Which bones are free of red marrow, by their labels.
+
+    Parameters
+    ----------
+    fatty : bones that hold none in an adult
+    unknown : bones of which that is not known; they are judged by their own scatter alone
+    """
+
+    fatty: tuple[int, ...] = ()
+    unknown: tuple[int, ...] = ()
+
+    @property
+    def not_red(self) -> tuple[int, ...]:
+        """Bones whose pieces are not compared with red marrow."""
+        return (*self.fatty, *self.unknown)
+
+
 def boxes(labels: npt.NDArray[np.integer], pad: int = 1) -> Iterator[tuple[int, Box]]:
     """Yield each label present with the box around it, ``pad`` voxels wider."""
     for index, found in enumerate(ndimage.find_objects(labels.astype(np.int32, copy=False))):

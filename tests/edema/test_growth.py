@@ -8,7 +8,7 @@ import pytest
 from bmetk.edema.growth import grow_alike
 from bmetk.edema.satellites import Signals
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import MarrowVolume
+from bmetk.edema.volume import MarrowKinds, MarrowVolume
 from tests.conftest import make_grid
 
 SHAPE = (8, 40, 60)
@@ -32,7 +32,7 @@ def added_ml(
     edema[KNOWN] = True
     volume = MarrowVolume(grid, dark, bright, bones, np.full(SHAPE, 5.0, np.float32), whole, whole)
     signals = Signals(p, bright, bright / 10, dark, np.full(SHAPE, 0.1, np.float32), np.zeros_like(bright))
-    grown = grow_alike(edema, signals, volume, [1] if fatty else [], EdemaSettings())
+    grown = grow_alike(edema, signals, volume, MarrowKinds((1,) if fatty else ()), EdemaSettings())
     assert grown[KNOWN].all()
     return float(np.count_nonzero(grown & ~edema) * grid.voxel_ml)
 

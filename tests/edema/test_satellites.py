@@ -6,7 +6,7 @@ import numpy as np
 
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import MarrowVolume
+from bmetk.edema.volume import MarrowKinds, MarrowVolume
 from tests.conftest import make_grid
 
 SHAPE = (8, 40, 60)
@@ -41,7 +41,7 @@ def run(
         np.full(SHAPE, noise, np.float32),
         np.full(SHAPE, unsuppressed, np.float32),
     )
-    kept, dropped_ml = without_satellites(edema, signals, volume, fatty, EdemaSettings())
+    kept, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(tuple(fatty)), EdemaSettings())
     assert bool(dropped_ml) == (not kept[beside].any() or not kept[LESION].any())
     return bool(kept[LESION].all()), bool(kept[beside].all())
 
