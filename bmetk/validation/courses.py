@@ -20,7 +20,8 @@ from bmetk.exam import Exam, ExamResult, Patient, RegionMeasurement, Segmentatio
 from bmetk.image import Grid, LabelMap
 from bmetk.pipeline import track_exams
 from bmetk.simulate.courses import course_facts, course_ids
-from bmetk.tracking import EventKind, Timeline
+from bmetk.tracking import EventKind
+from bmetk.validation.patients import event_keys, migration_keys
 from bmetk.validation.score import Retrieval, retrieve
 
 Place = tuple[Side, Region]
@@ -214,8 +215,8 @@ def score_course(seed: int, settings: Settings, error: MeasurementError) -> Cour
     ]
     return CourseScore(
         name=f"course-{seed}",
-        events=retrieve(_events(seen), _events(real)),
-        migrations=retrieve(_migrations(seen), _migrations(real)),
+        events=retrieve(event_keys(seen.events), event_keys(real.events)),
+        migrations=retrieve(migration_keys(seen), migration_keys(real)),
         false_new=len(healthy),
     )
 
@@ -224,18 +225,6 @@ def _ever_edematous(visits: Sequence[Visit], side: Side | None, region: str) -> 
     return any(
         (place_side, place.value) == (side, region) for v in visits for place_side, place in v.edema_ml
     )
-
-
-def _events(timeline: Timeline) -> set[tuple[str, ...]]:
-    return {(str(e.date), str(e.side), e.region, e.kind.value) for e in timeline.events}
-
-
-def _migrations(timeline: Timeline) -> set[tuple[str, ...]]:
-    """Name migrations by day, side and relation: of two regions alike in size either may be dominant."""
-    return {
-        (str(m.origin.date), str(m.origin.side), str(m.target.side), str(m.target.date), m.relation.value)
-        for m in timeline.migrations
-    }
 
 
 def score_changes(
