@@ -35,7 +35,7 @@ class TrackingSettings:
     detection_ml: float = 0.1
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
-    speck_fraction: float = 0.15
+    speck_fraction: float = 0.125
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15

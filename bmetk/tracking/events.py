@@ -186,7 +186,8 @@ def _probability(
     """Tell how likely the event is real; None for an unchanged region, and where the exam is in doubt."""
     if exam.doubts or kind is EventKind.UNCHANGED:
         return None
-    if change is not None:
+    if change is not None and not kind.is_onset:
         return change.probability
     alone = smallest_detectable_change_ml(after, after, settings)
-    return presence_probability(after.edema_ml or 0.0, alone)
+    present = presence_probability(after.edema_ml or 0.0, after.edema_ml_low, alone)
+    return present if change is None else min(present, change.probability)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,11 +142,15 @@ def compare_courses(
     """
     real = track_exams(true, settings=settings)
     seen = track_exams(found, settings=settings) if found else None
+    return replace(compare_timelines(name, seen, real), failure=failure)
+
+
+def compare_timelines(name: str, seen: Timeline | None, real: Timeline) -> PatientScore:
+    """Compare the course that was told, None where no exam could be used, with the true one."""
     told = () if seen is None else seen.events
     return PatientScore(
         name=name,
-        exams=len(true),
-        failure=failure,
+        exams=len(real.exams),
         events=retrieve(event_keys(told), event_keys(real.events)),
         onsets=retrieve(*(event_keys([e for e in each if e.kind.is_onset]) for each in (told, real.events))),
         migrations=retrieve(set() if seen is None else migration_keys(seen), migration_keys(real)),
