@@ -207,7 +207,8 @@ def _label_dates(axes: Axes, timeline: Timeline) -> None:
 def _day_of(x: float) -> dt.date:
     from matplotlib.dates import num2date
 
-    return num2date(x).date()  # type: ignore[no-untyped-call]
+    day: dt.date = num2date(x).date()  # type: ignore[no-untyped-call]
+    return day
 
 
 def month_label(day: dt.date, first: bool) -> str:

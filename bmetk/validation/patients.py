@@ -16,7 +16,7 @@ from bmetk.exam import ExamResult
 from bmetk.pipeline import analyze, track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import PatientSpec
-from bmetk.tracking import Event, EventKind, Timeline
+from bmetk.tracking import Event, EventKind, RefusedComparison, Timeline
 from bmetk.validation.score import Retrieval, retrieve
 from bmetk.validation.truth import exam_of, true_result
 
@@ -32,7 +32,8 @@ class EventScore:
     """One region at one exam that has an event, told or true; volumes are mL, None where not imaged.
 
     ``told`` and ``true`` are kinds of events, empty where there is none. ``before`` is the region's last
-    measured exam, ``change_over_sdc`` that of the event told.
+    measured exam, ``change_over_sdc`` that of the event told; ``refused`` where the tracker said, with the
+    reason, that the two exams do not compare.
     """
 
     patient: str
@@ -46,6 +47,7 @@ class EventScore:
     found_ml: float | None
     true_ml: float | None
     change_over_sdc: float | None
+    refused: bool = False
 
     @property
     def is_false_onset(self) -> bool:
@@ -171,16 +173,18 @@ def migration_keys(timeline: Timeline) -> set[tuple[str, ...]]:
     }
 
 
-def _key(event: Event) -> _Key:
+def _key(event: Event | RefusedComparison) -> _Key:
     return str(event.date), str(event.side), event.region
 
 
 def _rows(name: str, seen: Timeline | None, real: Timeline) -> tuple[EventScore, ...]:
     told = {} if seen is None else {_key(event): event for event in seen.events}
     true = {_key(event): event for event in real.events}
+    refused = set() if seen is None else {_key(each) for each in seen.not_compared}
     volumes = [{} if timeline is None else _volumes(timeline) for timeline in (seen, real)]
     return tuple(
-        _row(name, key, told.get(key), true.get(key), volumes) for key in sorted(told.keys() | true.keys())
+        replace(_row(name, key, told.get(key), true.get(key), volumes), refused=key in refused)
+        for key in sorted(told.keys() | true.keys())
     )
 
 

@@ -106,8 +106,8 @@ def pairs_of_results(first: ExamResult, second: ExamResult) -> Iterator[RegionPa
 def packaged_pairs() -> tuple[RegionPair, ...]:
     """Read the repeated regions that the tracker's defaults rest on.
 
-    Simulated lesions of the development population, examined twice a week apart with another pose, coil, noise and
-    protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline.
+    Simulated lesions of the development population, examined twice a week apart with another pose, coil,
+    noise and protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline.
     """
     with (resources.files("bmetk.validation") / "data" / "repeats.csv").open(encoding="utf-8") as stream:
         rows = pd.read_csv(stream).to_dict("records")

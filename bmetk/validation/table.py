@@ -158,6 +158,8 @@ def tracking_figures(
             yield Figure("tracking", f"{name} false", total.false_alarms, "", len(patients))
         false = sum(patient.false_onsets for patient in patients)
         yield Figure("tracking", "onsets in healthy regions", false, "", len(patients))
+        refused = sum(row.refused and bool(row.true) for patient in patients for row in patient.rows)
+        yield Figure("tracking", "events missed as not comparable", refused, "", len(patients))
         exams = sum(patient.exams for patient in patients)
         yield Figure("tracking", "patients with an exam refused", _refused(patients), "", len(patients))
         yield Figure("tracking", "exams", exams, "", len(patients))

@@ -12,7 +12,7 @@ import pytest
 from bmetk.anatomy import Joint, Region, Side
 from bmetk.config import Settings
 from bmetk.errors import BonesNotFoundError
-from bmetk.exam import ExamResult
+from bmetk.exam import Check, CheckStatus, ExamResult
 from bmetk.simulate.spec import LesionSpec, PatientSpec
 from bmetk.tracking import TrackingSettings
 from bmetk.validation.patients import PatientScore, compare_courses, score_patient
@@ -121,3 +121,15 @@ def test_large_changes_and_lesions_a_week_apart_are_counted() -> None:
     assert lines["lesions a week apart, called unchanged"] == (100.0, 1)
     assert lines["events F1"][0] == pytest.approx(2 / 3)
     assert len(events_frame([compared])) == 3
+
+
+def test_a_comparison_that_was_refused_is_told_apart() -> None:
+    true = [knee(0, patella=9.0), knee(3, patella=4.0)]
+    check = Check("fat_suppression", CheckStatus.FAIL, 0.4, "fat is bright")
+    compared = compare_courses("p", [true[0], replace(true[1], quality=(check,))], true, Settings())
+    assert [(row.told, row.true, row.refused) for row in compared.rows] == [
+        ("baseline", "baseline", False),
+        ("", "decreased", True),
+    ]
+    lines = {line.measure: line.value for line in tracking_figures([compared])}
+    assert lines["events missed as not comparable"] == 1
