@@ -40,15 +40,18 @@ def test_a_step_that_went_past_the_best_place_is_taken_back(monkeypatch: pytest.
     steps = RegistrationSettings().levels_mm
 
     class Astray:
-        def __init__(self, transform: sitk.Euler3DTransform) -> None:
-            self.transform = transform
+        def __init__(self, transform: sitk.Euler3DTransform, method: sitk.ImageRegistrationMethod) -> None:
+            self.transform, self.method = transform, method
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.method, name)
 
         def Execute(self, *_pair: sitk.Image) -> None:  # noqa: N802  SimpleITK's name
             self.transform.SetParameters((0.0, 0.0, 0.0, 6.0, 0.0, 0.0))
 
     def method(fixed, start, spacing_mm, settings, **options):
-        search = not options and spacing_mm in steps
-        return Astray(start) if search else real(fixed, start, spacing_mm, settings, **options)
+        made = real(fixed, start, spacing_mm, settings, **options)
+        return Astray(start, made) if spacing_mm in steps else made
 
     monkeypatch.setattr(rigid, "_method", method)
     grid = slices("coronal")
