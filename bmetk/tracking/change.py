@@ -35,12 +35,12 @@ class TrackingSettings:
     detection_ml: float = 0.1
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
-    speck_fraction: float = 0.125
+    speck_fraction: float = 0.12
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
-    change_fraction: float = 0.16
-    interval_weight: float = 0.25
+    change_fraction: float = 0.152
+    interval_weight: float = 0.15
     episode_days: int = 30
     lesion_overlap: float = 0.1
 
@@ -101,9 +101,10 @@ def smallest_detectable_change_ml(
     """Change of volume that must be passed before it is called a change, mL.
 
     The larger of a floor and a share of the mean volume, joined in quadrature with the part of
-    both intervals that does not cancel between two exams. Provisional: the three numbers are
-    assumptions until `bmetk validate` derives them from repeated exams as 1.96 sqrt(2) times the
-    standard error of measurement (Bland and Altman 1986, doi:10.1016/S0140-6736(86)90837-8).
+    both intervals that does not cancel between two exams. The share is 1.96 times the standard deviation of
+    the differences of repeated exams, over their mean (Bland and Altman 1986,
+    doi:10.1016/S0140-6736(86)90837-8), in the simulated ones that come with the package;
+    `bmetk validate --repeat` measures it on a site's own.
 
     Parameters
     ----------
