@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import logging
 import os
@@ -19,15 +20,19 @@ from bmetk.config import Settings
 from bmetk.dicom import Inventory, load_usable_exams, scan
 from bmetk.errors import BmetkError, InputError, OutputError
 from bmetk.exam import SkippedExam
-from bmetk.export import TIMELINE_FILE, read_skipped
+from bmetk.export import TIMELINE_FILE, read_kinetics, read_skipped
 from bmetk.export.whole_folder import writing
 from bmetk.patient import track_exams_to
 from bmetk.pipeline import Progress
+from bmetk.report.survival import resolution_picture
 from bmetk.study import ReadOptions
+from bmetk.tracking import Resolution, curves_of_sites, resolution_frame
 
 _log = logging.getLogger(__name__)
 
 COHORT_TABLE = "cohort.csv"
+RESOLUTION_TABLE = "resolution.csv"
+RESOLUTION_FIGURE = "resolution.png"
 SOURCE_FILE = "batch.json"
 """In a patient's folder: what the result was made from."""
 
@@ -63,6 +68,15 @@ class PatientOutcome:
     skipped: tuple[SkippedExam, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What there is to tell of one patient: the outcome, rows of the table, how its sites resolved."""
+
+    outcome: PatientOutcome
+    rows: tuple[CohortRow, ...]
+    sites: tuple[Resolution, ...] = ()
+
+
 def run_batch(
     root: Path,
     out: Path,
@@ -81,7 +95,8 @@ def run_batch(
     Parameters
     ----------
     root : folder tree with studies of any number of patients
-    out : receives one timeline folder a patient, named by pseudonym, and ``cohort.csv``
+    out : receives one timeline folder a patient, named by pseudonym, ``cohort.csv``, and Kaplan-Meier of
+        the cohort's sites by region: ``resolution.csv`` and ``resolution.png``
     jobs : patients at a time, each in its own process
 
     Raises
@@ -104,10 +119,10 @@ def run_batch(
     }
     failed = dict(_run_all(waiting, out, settings, options, jobs, on_progress))
     told = [_tell(out, patient, failed.get(patient, "")) for patient in patients]
-    _write_table(out, [row for _, rows in told for row in rows])
+    _write_tables(out, told)
     if inventory.damage:
         _log.warning(inventory.damage)
-    return tuple(outcome for outcome, _ in told)
+    return tuple(each.outcome for each in told)
 
 
 def _make_folder(out: Path) -> None:
@@ -203,21 +218,21 @@ def _run_one(inventory: Inventory, folder: Path, settings: Settings, options: Re
     return ""
 
 
-def _tell(out: Path, patient: str, reason: str) -> tuple[PatientOutcome, tuple[CohortRow, ...]]:
-    """Tell what became of one patient, with its rows of the table."""
+def _tell(out: Path, patient: str, reason: str) -> _Told:
+    """Tell what became of one patient, with its rows of the tables."""
     if not reason:
         try:
             return _read_outcome(out, patient)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             reason = f"the {TIMELINE_FILE} of an earlier run is damaged; remove its folder and run again"
-    return PatientOutcome(patient, "failed", reason), (CohortRow(patient, "failed", reason),)
+    return _Told(PatientOutcome(patient, "failed", reason), (CohortRow(patient, "failed", reason),))
 
 
-def _read_outcome(out: Path, patient: str) -> tuple[PatientOutcome, tuple[CohortRow, ...]]:
+def _read_outcome(out: Path, patient: str) -> _Told:
     document = json.loads((out / patient / TIMELINE_FILE).read_text(encoding="utf-8"))
     outcome = PatientOutcome(patient, "done", skipped=read_skipped(document))
     left_out = (_skipped_row(patient, exam) for exam in outcome.skipped)
-    return outcome, (*_rows(document, patient), *left_out)
+    return _Told(outcome, (*_rows(document, patient), *left_out), read_kinetics(document))
 
 
 def _skipped_row(patient: str, exam: SkippedExam) -> CohortRow:
@@ -249,16 +264,28 @@ def _rows(document: Mapping[str, Any], patient: str) -> Iterator[CohortRow]:
             )
 
 
-def _write_table(out: Path, rows: Sequence[CohortRow]) -> None:
-    """Write the table whole, or leave the one before."""
-    partial = out / f".{COHORT_TABLE}.partial"
+def _write_tables(out: Path, told: Sequence[_Told]) -> None:
+    """Write the tables and the figure of the cohort, each whole, or leave the ones before."""
+    curves = curves_of_sites(site for each in told for site in each.sites)
+    _write_whole(out / COHORT_TABLE, _table([row for each in told for row in each.rows]))
+    resolution = resolution_frame(curves).to_csv(index=False, lineterminator="\n")
+    _write_whole(out / RESOLUTION_TABLE, resolution.encode())
+    _write_whole(out / RESOLUTION_FIGURE, resolution_picture(curves))
+
+
+def _table(rows: Sequence[CohortRow]) -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, [field.name for field in fields(CohortRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return stream.getvalue().encode()
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        with writing(out):
-            with partial.open("w", newline="", encoding="utf-8") as stream:
-                names = [field.name for field in fields(CohortRow)]
-                writer = csv.DictWriter(stream, names, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(asdict(row) for row in rows)
-            partial.replace(out / COHORT_TABLE)
+        with writing(path.parent):
+            partial.write_bytes(content)
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -28,10 +28,12 @@ from bmetk.console import (
     KeepIdentity,
     Out,
     Part,
+    Patients,
     Population,
     Repeat,
     SideName,
     Sources,
+    Steps,
     T1File,
     Verbose,
     complain,
@@ -304,28 +306,22 @@ def validate(
     count: Count = 20,
     population: Population = "test",
     jobs: Jobs = 1,
+    patients: Patients = None,
+    steps: Steps = None,
     repeat: Repeat = None,
     force: Force = False,
     verbose: Verbose = False,
     config: Config = None,
 ) -> None:
     """Measure accuracy and repeatability on simulated exams, as a table and a picture."""
-    from bmetk.validation import repeat_to, validate_to
+    from bmetk.validation import ValidationPlan, repeat_to, validate_to
 
     if repeat is not None:
         say_all([*repeat_to(out, repeat, overwrite=force), f"settings: {out / 'tracking.toml'}"])
         return
+    plan = ValidationPlan(part, count, population, jobs, patients, steps)
     with progress(verbose) as on_progress:
-        lines = validate_to(
-            out,
-            part=part,
-            count=count,
-            population_name=population,
-            jobs=jobs,
-            settings=_settings(config),
-            overwrite=force,
-            on_progress=on_progress,
-        )
+        lines = validate_to(out, plan, settings=_settings(config), overwrite=force, on_progress=on_progress)
     say_all([*lines, f"report: {out / 'report.html'}"])
 
 

@@ -62,6 +62,18 @@ Sources = Annotated[
 DemoOut = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the result.")]
 Part = Annotated[str, typer.Option("--part", help="all, bones, edema or tracking.")]
 Count = Annotated[int, typer.Option("--count", min=1, help="Exams with edema.")]
+Patients = Annotated[
+    int | None,
+    typer.Option(
+        "--patients",
+        min=1,
+        help="Patients tracked from whole images: 40 with --part tracking, else a quarter of --count.",
+    ),
+]
+Steps = Annotated[
+    Path | None,
+    typer.Option("--steps", metavar="DIR", help="Keep each patient's score there; run again to go on."),
+]
 Population = Annotated[str, typer.Option("--population", help="test or development.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")]
 Repeat = Annotated[

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from bmetk.batch import COHORT_TABLE, SOURCE_FILE, PatientOutcome, run_batch
+from bmetk.batch import (
+    COHORT_TABLE,
+    RESOLUTION_FIGURE,
+    RESOLUTION_TABLE,
+    SOURCE_FILE,
+    PatientOutcome,
+    run_batch,
+)
 from bmetk.bones import BoneSettings
 from bmetk.config import Settings
 from bmetk.dicom import scan
@@ -82,7 +89,9 @@ def test_every_patient_gets_a_timeline_and_rows_in_the_table(tmp_path: Path, ana
     anna, berta = write_patient(root, "anna"), write_patient(root, "berta")
     outcomes = run(root, out)
     assert {name: outcome.status for name, outcome in outcomes.items()} == {anna: "done", berta: "done"}
-    assert sorted(path.name for path in out.iterdir()) == sorted([anna, berta, COHORT_TABLE])
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [anna, berta, COHORT_TABLE, RESOLUTION_TABLE, RESOLUTION_FIGURE]
+    )
     assert (out / anna / "1_knee_right/exam.json").is_file()
     (row,) = (r for r in table(out) if r["patient"] == berta and r["region"] == "medial_femoral_condyle")
     assert (row["status"], row["state"]) == ("done", "measured")
@@ -277,15 +286,15 @@ def test_the_table_is_written_whole_or_not_at_all(
     before = (out / COHORT_TABLE).read_bytes()
     write_patient(root, "berta", ["t1"])
 
-    def full(writer: csv.DictWriter[str], rows: object) -> None:
-        writer.writerow({"patient": "half"})
+    def full(path: Path, content: bytes) -> None:
+        path.write_text("half", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("csv.DictWriter.writerows", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="No space left"):
         run(root, out)
     assert (out / COHORT_TABLE).read_bytes() == before
-    assert {path.name for path in out.iterdir()} == {anna, COHORT_TABLE}
+    assert {path.name for path in out.iterdir()} == {anna, COHORT_TABLE, RESOLUTION_TABLE, RESOLUTION_FIGURE}
 
 
 @pytest.mark.parametrize(
@@ -361,3 +370,46 @@ def test_the_command_names_exams_left_out_and_leaves_with_status_zero(
     assert done.stdout.startswith("1 of 1 patients done, 1 exam left out; table: ")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"bmetk: {anna}: exam 2_knee_right (2024-02-10) is left out: no fluid-sensitive")
+
+
+def test_the_cohort_s_resolution_is_written_by_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two patients with one edematous region each, examined twice; one resolves half a year apart."""
+
+    def quick(exam: Exam, **options) -> ExamResult:
+        found = small_result()
+        assert exam.date is not None
+        gone = exam.date.year == 2025
+        rows = tuple(replace(m, coverage=1.0, edema_ml=0.0 if gone else 8.0) for m in found.measurements[:1])
+        return replace(
+            found,
+            exam=replace(found.exam, patient=exam.patient, date=exam.date),
+            measurements=rows,
+        )
+
+    monkeypatch.setattr("bmetk.patient.analyze", quick)
+    for name, dates in (("anna", ("20240105", "20250104")), ("berta", ("20240310",))):
+        for date in dates:
+            study = SeriesWriter(tmp_path / "root" / name / date, patient_id=f"ID-{name}", date=date)
+            for protocol in ("t1", "stir"):
+                study.series(protocol, KNEE)
+    run(tmp_path / "root", tmp_path / "out")
+    with (tmp_path / "out" / RESOLUTION_TABLE).open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    overall = [row for row in rows if row["group"] == "all"]
+    assert {(row["sites"], row["resolved"]) for row in overall} == {("2", "1")}
+    steps = {float(row["days"]): float(row["share"]) for row in overall}
+    assert steps[182.5] == 0.0  # the middle of the year between the two exams; nobody else is left by then
+    assert {row["group"] for row in rows} == {"all", small_result().measurements[0].region}
+    assert (tmp_path / "out" / RESOLUTION_FIGURE).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_cohort_in_which_nothing_resolved_has_a_table_all_the_same(
+    tmp_path: Path, analysed: list[str]
+) -> None:
+    write_patient(tmp_path / "root", "anna")
+    run(tmp_path / "root", tmp_path / "out")
+    with (tmp_path / "out" / RESOLUTION_TABLE).open(newline="", encoding="utf-8") as stream:
+        assert "median_days" in (csv.DictReader(stream).fieldnames or ())
+    assert (tmp_path / "out" / RESOLUTION_FIGURE).is_file()

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bmetk.cli import main
-from bmetk.image import LabelMap
+from bmetk.export import load_result
+from bmetk.image import LabelMap, Mask
 from bmetk.image.nifti import write_nifti
+from bmetk.simulate.sample import find_sample
 from bmetk.simulate.scanners import scanner_of
 from tests.conftest import make_grid
 from tests.dicom.conftest import SeriesWriter
@@ -81,6 +84,38 @@ def test_track_follows_folders_that_analyze_wrote(analysed: Path, tmp_path: Path
     assert [event["kind"] for event in document["events"]] == ["baseline"]
     assert document["clinical"][0]["what"] == "rest"
     assert (tmp_path / "course" / document["exams"][0]["exam"] / "exam.json").is_file()
+
+
+@pytest.mark.slow
+def test_bones_from_a_reviewed_result_are_carried_into_the_next_analysis(tmp_path: Path) -> None:
+    """The reviewer took a corner off the femur: it is gone in the next analysis too."""
+    study = find_sample() / "studies/20230523_1"
+    done = run("analyze", study, "--out", tmp_path / "reviewed")
+    assert done.returncode == 0, done.stderr
+    before = load_result(tmp_path / "reviewed")
+    (value,) = (v for v, label in before.bones.meaning.items() if label.name == "femur")
+    labels = before.bones.labels
+    femur = labels.mask(value)
+    points = labels.grid.world_coordinates()
+    medial = points[femur.array][points[femur.array][:, 0].argmax()]
+    corner = Mask(femur.array & (np.linalg.norm(points - medial, axis=-1) < 18), labels.grid)
+    cut = np.where(corner.array, 0, labels.array).astype(np.uint8)
+    write_nifti(LabelMap(cut, labels.grid), tmp_path / "reviewed/bones.nii.gz")
+    done = run("analyze", study, "--bones-from", tmp_path / "reviewed", "--out", tmp_path / "next")
+    assert done.returncode == 0, done.stderr
+    after = load_result(tmp_path / "next")
+    assert corner.volume_ml > 2
+    assert (after.bones.labels.mask(value) & corner).volume_ml < 0.2 * corner.volume_ml
+    assert "bone_carried_over" in {check.name for check in after.quality}
+
+
+def test_bones_from_a_folder_without_a_result_are_refused_in_one_line(files: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    done = run("analyze", *_inputs(files), "--bones-from", tmp_path / "nothing", "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "nothing" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_track_names_an_exam_that_is_left_out_in_one_line(analysed: Path, tmp_path: Path) -> None:

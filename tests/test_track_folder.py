@@ -12,12 +12,13 @@ import pytest
 
 from bmetk.anatomy import Joint, Side
 from bmetk.config import Settings
+from bmetk.dicom import load_usable_exams
 from bmetk.errors import InputError, SeriesMismatchError, UnreadableFileError
 from bmetk.exam import Exam, ExamResult, Patient
 from bmetk.patient import track_exams_to, track_to
 from bmetk.pipeline import analyze
 from bmetk.study import ReadOptions, write_exams
-from bmetk.tracking import Timeline
+from bmetk.tracking import EventKind, Timeline
 from tests.dicom.conftest import SeriesWriter
 from tests.export.fakes import small_result
 
@@ -242,6 +243,58 @@ def test_two_studies_on_one_day_and_another_joint_between_are_one_course(
         ("2_foot_right", "2024-01-05"),
         ("3_knee_right", "2024-03-01"),
     ]
+
+
+def test_two_studies_of_one_joint_on_one_day_are_two_exams_and_one_event(
+    tmp_path: Path, visit: Callable[..., SeriesWriter]
+) -> None:
+    visit("20240105")
+    again = SeriesWriter(tmp_path / "studies" / "again", date="20240105", study_uid="1.2.3.4.5")
+    for protocol in ("t1", "stir"):
+        again.series(protocol, KNEE)
+    timeline = track(tmp_path / "out", tmp_path / "studies")
+    assert [exam.name for exam in timeline.exams] == ["1_knee_right", "2_knee_right"]
+    told = [(event.date, event.region, event.side) for event in timeline.events]
+    assert len(told) == len(set(told)) > 0
+
+
+def test_an_exam_of_another_joint_between_two_of_the_same_parts_nothing(
+    tmp_path: Path, visit: Callable[..., SeriesWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The knee is compared with the knee, and the foot between says nothing of it."""
+
+    def by_joint(exam: Exam, **options) -> ExamResult:
+        found = quick(exam, **options)
+        return found if exam.joint is Joint.KNEE else replace(found, measurements=(), lesions=())
+
+    monkeypatch.setattr("bmetk.patient.analyze", by_joint)
+    visit("20240105")
+    between = SeriesWriter(tmp_path / "studies" / "between", date="20240210")
+    for protocol in ("t1", "stir"):
+        between.series(protocol, FOOT)
+    visit("20240301")
+    timeline = track(tmp_path / "out", tmp_path / "studies")
+    assert [exam.joint for exam in timeline.exams] == [Joint.KNEE, Joint.FOOT, Joint.KNEE]
+    last = [event for event in timeline.events if event.date == date(2024, 3, 1)]
+    assert last
+    assert all(event.previous_date == date(2024, 1, 5) for event in last)
+    assert {event.kind for event in last} == {EventKind.UNCHANGED}
+
+
+def test_results_of_somebody_else_are_refused_by_the_folder_s_name(
+    tmp_path: Path, visit: Callable[..., SeriesWriter]
+) -> None:
+    options = ReadOptions()
+    folders = []
+    for number, who in enumerate(({}, {}, {"patient_id": "ID9999", "patient_name": "Roe^Rita"})):
+        study = visit(f"2024010{number + 5}", **who)
+        (exam,) = load_usable_exams(study.folder)[0]
+        folders.append(tmp_path / f"result {number}")
+        write_exams((exam,), folders[-1], quick, settings=Settings())
+    with pytest.raises(SeriesMismatchError, match=r"^result 2: of another patient") as refused:
+        track_to(folders, tmp_path / "out", settings=Settings(), options=options)
+    assert not any(word in str(refused.value) for word in ("Roe", "Rita", "ID9999", "Doe"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_names_of_files_are_written_nowhere(tmp_path: Path, visit: Callable[..., SeriesWriter]) -> None:

@@ -7,6 +7,7 @@ from bmetk.export.tables import measurements_frame
 from bmetk.export.timeline_folder import (
     TIMELINE_FILE,
     TIMELINE_SCHEMA,
+    read_kinetics,
     read_skipped,
     save_timeline,
     timeline_document,
@@ -24,6 +25,7 @@ __all__ = [
     "load_result",
     "measurements_frame",
     "read_clinical",
+    "read_kinetics",
     "read_skipped",
     "save_result",
     "save_timeline",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from bmetk.tracking import (
     Migration,
     RegionHistory,
     Resolution,
+    ResolutionState,
     Timeline,
     TimelineExam,
 )
@@ -161,6 +163,28 @@ def read_skipped(document: Mapping[str, Any]) -> tuple[SkippedExam, ...]:
             name=told["exam"],
         )
         for told in document.get("skipped", ())
+    )
+
+
+def read_kinetics(document: Mapping[str, Any]) -> tuple[Resolution, ...]:
+    """Read how each site of a ``timeline.json`` resolved; an older one tells of none.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the document is damaged.
+    """
+    names = [field.name for field in fields(Resolution)]
+    return tuple(
+        Resolution(
+            **{name: told[name] for name in names}
+            | {
+                "side": None if told["side"] is None else Side(told["side"]),
+                "onset": date.fromisoformat(told["onset"]),
+                "state": ResolutionState(told["state"]),
+            }
+        )
+        for told in document.get("kinetics", ())
     )
 
 

@@ -29,6 +29,7 @@ MARKS = {
 
 _INK, _PALE, _FAINT = "#222222", "#8d95a1", "#d5d9df"
 _DOTS = (0, (1.5, 3))
+_SHORT_DAYS = 75
 _ROW_IN, _FRAME_IN, _WIDTH_IN, _CLINICAL_ROW_IN = 0.62, 1.15, 11.0, 0.3
 
 
@@ -74,7 +75,7 @@ def timeline_figure(timeline: Timeline) -> Figure:
         )
         draw_clinical(below, axes, timeline)
         axes.set_xticks([])
-    _label_dates(lowest)
+    _label_dates(lowest, timeline)
     _draw_legend(figure, timeline, height_in)
     return figure
 
@@ -182,13 +183,40 @@ def _dress(axes: Axes, rows: tuple[RegionHistory, ...]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _label_dates(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+def _label_dates(axes: Axes, timeline: Timeline) -> None:
+    """Tick months, or years, the first with its year; in a short course the days of the exams."""
+    from matplotlib.dates import AutoDateLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    days = sorted({exam.date for exam in timeline.exams})
+    low, high = axes.get_xlim()
+    if high - low < _SHORT_DAYS:
+        apart = [
+            day for n, day in enumerate(days) if n == 0 or x_of(day) - x_of(days[n - 1]) > 0.12 * (high - low)
+        ]
+        axes.xaxis.set_major_locator(FixedLocator([x_of(day) for day in apart]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{_day_of(x):%Y-%m-%d}"))
+    else:
+        locator = AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        ticks = [x for x in locator() if low <= x <= high]
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: month_label(_day_of(x), x == min(ticks))))
     axes.tick_params(axis="x", labelsize=8.5)
+
+
+def _day_of(x: float) -> dt.date:
+    from matplotlib.dates import num2date
+
+    day: dt.date = num2date(x).date()  # type: ignore[no-untyped-call]
+    return day
+
+
+def month_label(day: dt.date, first: bool) -> str:
+    """Write a tick: the year at its beginning, else the month, with the year at the first tick."""
+    if (day.month, day.day) == (1, 1):
+        return f"{day:%Y}"
+    month = f"{day:%b}" if day.day == 1 else f"{day.day} {day:%b}"
+    return f"{month} {day:%Y}" if first else month
 
 
 def _draw_legend(figure: Figure, timeline: Timeline, height_in: float) -> None:

@@ -14,7 +14,7 @@ from bmetk import __version__
 from bmetk.anatomy import Side
 from bmetk.exam import Exam, ExamResult, RegionMeasurement, Series
 from bmetk.report import words
-from bmetk.tracking import Event, Timeline, TrackingSettings, detection_limit_ml
+from bmetk.tracking import Event, LesionTrack, Timeline, TrackingSettings, detection_limit_ml
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,9 +68,16 @@ def timeline_page(timeline: Timeline, *, exam_pages: Collection[str] = ()) -> st
         chart=_embedded(timeline_figure(timeline)),
         body_map=_embedded(body_map_figure(timeline)),
         rows=regions_with_edema(timeline),
+        tracks=_told_tracks(timeline),
         change=_change,
         probability=_probability,
     )
+
+
+def _told_tracks(timeline: Timeline) -> list[LesionTrack]:
+    """Select the tracks of lesions in regions that have an event: the others are specks."""
+    told = {(event.region, event.side) for event in timeline.events}
+    return [track for track in timeline.lesions if any((name, track.side) in told for name in track.regions)]
 
 
 @cache

@@ -3,7 +3,7 @@
 from bmetk.tracking.carry import carry_bones
 from bmetk.tracking.change import TrackingSettings, detection_limit_ml, smallest_detectable_change_ml
 from bmetk.tracking.clinical import ClinicalEntry, ClinicalKind
-from bmetk.tracking.survival import ResolutionCurve, resolution_curves, resolution_frame
+from bmetk.tracking.survival import ResolutionCurve, curves_of_sites, resolution_curves, resolution_frame
 from bmetk.tracking.timeline import (
     BoneMatch,
     Episode,
@@ -50,6 +50,7 @@ __all__ = [
     "TimelineExam",
     "TrackingSettings",
     "carry_bones",
+    "curves_of_sites",
     "detection_limit_ml",
     "exam_names",
     "require_one_patient",

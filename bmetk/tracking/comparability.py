@@ -50,7 +50,7 @@ def _protocol_differences(before: Protocol | None, after: Protocol | None) -> It
         return
     one, other = before.acquisition, after.acquisition
     if before.contrast is not after.contrast:
-        yield 1.15, f"contrast {before.contrast.value} and {after.contrast.value}"
+        yield 1.15, f"contrast {_spoken(before.contrast)} and {_spoken(after.contrast)}"
     if _apart(one.field_strength_t, other.field_strength_t) > _FIELD_T:
         yield 1.1, f"field {one.field_strength_t:g} T and {other.field_strength_t:g} T"
     if _apart(one.te_ms, other.te_ms) > _ECHO_SHARE * max(one.te_ms or 0.0, other.te_ms or 0.0):
@@ -61,6 +61,10 @@ def _protocol_differences(before: Protocol | None, after: Protocol | None) -> It
     thin, thick = sorted((before.spacing_mm[0], after.spacing_mm[0]))
     if thick > _SLICE_RATIO * thin:
         yield 1.15, f"slices every {before.spacing_mm[0]:.1f} mm and {after.spacing_mm[0]:.1f} mm"
+
+
+def _spoken(contrast: Contrast) -> str:
+    return contrast.value.replace("_", " ").upper()
 
 
 def _apart(one: float | None, other: float | None) -> float:

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 
-from bmetk.tracking.change import TrackingSettings, has_edema, smallest_detectable_change_ml
+from bmetk.tracking.change import (
+    TrackingSettings,
+    has_edema,
+    smallest_detectable_change_ml,
+    still_has_edema,
+)
 from bmetk.tracking.comparability import Comparability, compare_exams
 from bmetk.tracking.significance import Change, judge_change, presence_probability
 from bmetk.tracking.timeline import (
@@ -47,7 +52,8 @@ def find_events(
     A region that was not imaged makes no event. Regions that two exams of one day show count
     once, by the exam that covers more of them. Where less than ``resolved_coverage`` of a region was imaged
     and no edema is seen, nothing is said: neither resolved nor decreased. Nothing is said either of
-    edema whose two exams do not compare; the next exam is compared with the one before both.
+    edema whose two exams do not compare, nor where so little was there before that slices like those of the
+    later exam may miss it; the next exam is compared with the one before both.
     """
     by_name = {exam.name: exam for exam in exams}
     first_day = min(exam.date for exam in exams)
@@ -66,20 +72,32 @@ def _told_of(
     record = _Record()
     for point in _one_a_day(history):
         compared = _compare(record.last, point, exams, settings)
-        if record.present and record.last is not None and not compared.verdict.comparable:
+        reasons = _reasons_to_refuse(record, point, compared, settings)
+        if reasons and record.last is not None:
             yield RefusedComparison(
-                point.date,
-                point.exam,
-                history.region,
-                history.side,
-                record.last.date,
-                compared.verdict.reasons,
+                point.date, point.exam, history.region, history.side, record.last.date, reasons
             )
             continue
         kind = _kind(record, point, compared, first_day, settings)
         if kind is not None:
             yield _event(history, exams[point.exam], record.last, point, kind, compared, settings)
-        record = _updated(record, point, kind, settings)
+        record = _updated(record, point, kind)
+
+
+def _reasons_to_refuse(
+    record: _Record, point: RegionPoint, compared: _Comparison, settings: TrackingSettings
+) -> tuple[str, ...]:
+    """Say why nothing can be told of edema on record; empty where it can."""
+    if not record.present or record.last is None:
+        return ()
+    if not compared.verdict.comparable:
+        return compared.verdict.reasons
+    before_ml, limit_ml = record.last.edema_ml or 0.0, point.detection_limit_ml or 0.0
+    change = compared.change
+    seen = change is not None and still_has_edema(point, change.over_sdc, settings)
+    if seen or before_ml >= limit_ml:
+        return ()
+    return (f"{before_ml:.2g} mL before, and slices that may miss {limit_ml:.2g} mL",)
 
 
 def _one_a_day(history: RegionHistory) -> Iterator[RegionPoint]:
@@ -104,11 +122,13 @@ def _compare(
 def _kind(
     record: _Record, point: RegionPoint, compared: _Comparison, first_day: date, settings: TrackingSettings
 ) -> EventKind | None:
-    if not has_edema(point, settings):
-        gone = record.present and point.coverage >= settings.resolved_coverage
-        return EventKind.RESOLVED if gone else None
     if record.present and compared.change is not None:
-        return _direction(compared.change.over_sdc)
+        ratio = compared.change.over_sdc
+        if still_has_edema(point, ratio, settings):
+            return _direction(ratio)
+        return EventKind.RESOLVED if point.coverage >= settings.resolved_coverage else None
+    if not has_edema(point, settings):
+        return None
     if record.ever:
         return EventKind.RECURRENT
     return EventKind.BASELINE if point.date == first_day else EventKind.NEW
@@ -120,13 +140,11 @@ def _direction(ratio: float) -> EventKind:
     return EventKind.INCREASED if ratio > 0 else EventKind.DECREASED
 
 
-def _updated(
-    record: _Record, point: RegionPoint, kind: EventKind | None, settings: TrackingSettings
-) -> _Record:
+def _updated(record: _Record, point: RegionPoint, kind: EventKind | None) -> _Record:
     if record.present and kind is None:
         # Too little was imaged to say that it resolved: keep comparing with the exam before.
         return record
-    present = has_edema(point, settings)
+    present = kind is not None and kind is not EventKind.RESOLVED
     return replace(record, last=point, ever=record.ever or present, present=present)
 
 
@@ -168,7 +186,8 @@ def _probability(
     """Tell how likely the event is real; None for an unchanged region, and where the exam is in doubt."""
     if exam.doubts or kind is EventKind.UNCHANGED:
         return None
-    if change is not None:
+    if change is not None and not kind.is_onset:
         return change.probability
     alone = smallest_detectable_change_ml(after, after, settings)
-    return presence_probability(after.edema_ml or 0.0, alone)
+    present = presence_probability(after.edema_ml or 0.0, after.edema_ml_low, alone)
+    return present if change is None else min(present, change.probability)

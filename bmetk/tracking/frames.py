@@ -118,8 +118,8 @@ def _value(result: ExamResult, bone: Bone) -> int | None:
 
 
 def _number(bones: Segmentation, bone: Bone) -> int | None:
-    present = bones.present().items()
-    return next((value for value, label in present if (label.name, label.side) == bone), None)
+    named = [value for value, label in bones.meaning.items() if (label.name, label.side) == bone]
+    return next((value for value in named if (bones.labels.array == value).any()), None)
 
 
 def _build(

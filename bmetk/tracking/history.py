@@ -62,4 +62,5 @@ def _point(exam: TimelineExam, measured: RegionMeasurement | None, settings: Tra
         measured.edema_ml,
         measured.edema_ml_low,
         measured.edema_ml_high,
+        measured.detection_limit_ml,
     )

@@ -45,12 +45,16 @@ def judge_change(change_ml: float, smallest_detectable_ml: float) -> Change:
     )
 
 
-def presence_probability(edema_ml: float, smallest_detectable_ml: float) -> float:
+def presence_probability(edema_ml: float, edema_ml_low: float | None, smallest_detectable_ml: float) -> float:
     """Probability, 0.5 to 1, that a region that shows edema for the first time really has some.
 
-    The error of one exam is that of a difference over the square root of 2.
+    The error of one exam is that of a difference over the square root of 2, or what the volume's own 95 %
+    interval says, whichever is larger: edema whose interval reaches 0 is never sure.
     """
-    return _normal_cdf(Z_95 * sqrt(2) * edema_ml / smallest_detectable_ml)
+    sure = Z_95 * sqrt(2) * edema_ml / smallest_detectable_ml
+    if edema_ml_low is not None and edema_ml_low < edema_ml:
+        sure = min(sure, Z_95 * edema_ml / (edema_ml - edema_ml_low))
+    return _normal_cdf(sure)
 
 
 def _normal_cdf(z: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,11 +42,15 @@ def resolution_curves(timelines: Iterable[Timeline]) -> tuple[ResolutionCurve, .
     estimate is that of Kaplan and Meier (1958, doi:10.1080/01621459.1958.10501452), by
     `scipy.stats.ecdf`, its interval that of the log-log transform.
     """
+    return curves_of_sites(course for timeline in timelines for course in timeline.kinetics)
+
+
+def curves_of_sites(sites: Iterable[Resolution]) -> tuple[ResolutionCurve, ...]:
+    """Estimate the same of sites from anywhere, as a cohort's files; see `resolution_curves`."""
     groups: defaultdict[str, list[Resolution]] = defaultdict(list)
-    for timeline in timelines:
-        for course in timeline.kinetics:
-            groups["all"].append(course)
-            groups[course.region].append(course)
+    for course in sites:
+        groups["all"].append(course)
+        groups[course.region].append(course)
     return tuple(_curve(group, courses) for group, courses in sorted(groups.items(), key=_largest_first))
 
 
@@ -61,7 +66,8 @@ def _curve(group: str, courses: Sequence[Resolution]) -> ResolutionCurve:
     if not gone:
         return ResolutionCurve(group, len(courses), 0, None, (), (), (), ())
     curve = stats.ecdf(stats.CensoredData(uncensored=gone, right=there)).sf
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no interval where nobody is left; see `_known`
         band = curve.confidence_interval(method="log-log")
     below = curve.quantiles[curve.probabilities <= 0.5]
     return ResolutionCurve(

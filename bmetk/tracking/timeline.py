@@ -69,7 +69,11 @@ class TimelineExam:
 
 @dataclass(frozen=True, slots=True)
 class RegionPoint:
-    """One region at one exam; volumes are mL, and None where it was not imaged."""
+    """One region at one exam; volumes are mL, and None where it was not imaged.
+
+    ``detection_limit_ml`` is the volume from which on a lesion is sure to be seen in slices like those of the
+    exam; None where the exam does not state it.
+    """
 
     date: dt.date
     exam: str
@@ -79,6 +83,7 @@ class RegionPoint:
     edema_ml: float | None = None
     edema_ml_low: float | None = None
     edema_ml_high: float | None = None
+    detection_limit_ml: float | None = None
 
     @property
     def half_interval_ml(self) -> float:

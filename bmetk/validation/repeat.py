@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ VALIDATION_SCHEMA = "bmetk.validation/1"
 _SIZES_ML = (LEAST_ML, LESION_ML, 5.0, 20.0, float("inf"))
 _NORMAL = 1.96
 _LEAST_PAIRS = 3
+_SAME_VIEW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +82,36 @@ def pairs_of_folders(root: Path) -> tuple[RegionPair, ...]:
                 "put the two folders that 'bmetk analyze' wrote there"
             )
         first, second = (load_result(path) for path in results)
-        pairs += _pairs_of_results(first, second)
+        pairs += pairs_of_results(first, second)
     if not pairs:
         raise InputError(f"{root.name} holds no repeated exams: one folder a lesion, two results in each")
     return tuple(pairs)
 
 
-def _pairs_of_results(first: ExamResult, second: ExamResult) -> Iterator[RegionPair]:
-    later = {(row.region, row.side): row.edema_ml for row in second.measurements}
+def pairs_of_results(first: ExamResult, second: ExamResult) -> Iterator[RegionPair]:
+    """Pair the regions of two exams of the same lesion, of those that both show alike.
+
+    Where one view shows a tenth more of a region than the other, the view makes the difference; the tracker
+    widens for that by itself.
+    """
+    later = {(row.region, row.side): row for row in second.measurements}
     for row in first.measurements:
         again = later.get((row.region, row.side))
-        if row.edema_ml is not None and again is not None:
-            yield RegionPair(first.exam.joint, row.region, row.edema_ml, again)
+        if again is None or row.edema_ml is None or again.edema_ml is None:
+            continue
+        if abs(row.coverage - again.coverage) <= _SAME_VIEW:
+            yield RegionPair(first.exam.joint, row.region, row.edema_ml, again.edema_ml)
+
+
+def packaged_pairs() -> tuple[RegionPair, ...]:
+    """Read the repeated regions that the tracker's defaults rest on.
+
+    Simulated lesions of the development population, examined twice a week apart with another pose, coil,
+    noise and protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline.
+    """
+    with (resources.files("bmetk.validation") / "data" / "repeats.csv").open(encoding="utf-8") as stream:
+        rows = pd.read_csv(stream).to_dict("records")
+    return tuple(RegionPair(**{str(key): value for key, value in row.items()}) for row in rows)
 
 
 def repeat_figures(pairs: Sequence[RegionPair]) -> Iterator[Figure]:

@@ -17,14 +17,13 @@ from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
 from bmetk.image import Mask, ScalarImage, resample_scalar
-from bmetk.pipeline import Progress, analyze, track_exams
+from bmetk.pipeline import Progress, analyze
 from bmetk.simulate.exam import simulate_exam
-from bmetk.simulate.spec import ExamSpec, PatientSpec, SimulatedExam
+from bmetk.simulate.spec import ExamSpec, SimulatedExam
 from bmetk.simulate.truth import measure_truth
-from bmetk.tracking import Event, Timeline
-from bmetk.validation.score import Retrieval, boundary_distance_mm, dice, retrieve
+from bmetk.validation.score import boundary_distance_mm, dice
 from bmetk.validation.signs import FindingScore, score_findings
-from bmetk.validation.truth import exam_of, true_result
+from bmetk.validation.truth import exam_of
 
 WORTH_ML = 0.5
 """Less of a bone, at the edge of the view, says nothing of its outline."""
@@ -98,17 +97,6 @@ class ExamScore:
     findings: tuple[FindingScore, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     peak_mb: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class PatientScore:
-    """One patient: events and migrations found, missed and made up."""
-
-    name: str
-    failure: str = ""
-    events: Retrieval = Retrieval(0, 0, 0)
-    onsets: Retrieval = Retrieval(0, 0, 0)
-    migrations: Retrieval = Retrieval(0, 0, 0)
 
 
 def run_all(
@@ -275,39 +263,3 @@ def _region_scores(simulated: SimulatedExam, result: ExamResult) -> Iterator[Reg
             high_ml=None if row is None else row.edema_ml_high,
             limit_ml=None if row is None else row.detection_limit_ml,
         )
-
-
-def score_patient(task: tuple[PatientSpec, Settings]) -> PatientScore:
-    """Simulate one patient, track what the pipeline finds, and compare with the tracked truth."""
-    patient, settings = task
-    found: list[ExamResult] = []
-    true: list[ExamResult] = []
-    for spec in patient.exams:
-        simulated = simulate_exam(spec)
-        try:
-            found.append(analyze(exam_of(simulated, patient.name), settings=settings))
-        except BmetkError as error:
-            return PatientScore(patient.name, failure=str(error))
-        true.append(true_result(simulated, patient.name))
-    seen, real = track_exams(found, settings=settings), track_exams(true, settings=settings)
-    return PatientScore(
-        name=patient.name,
-        events=retrieve(_events(seen.events), _events(real.events)),
-        onsets=retrieve(_onsets(seen.events), _onsets(real.events)),
-        migrations=retrieve(_migrations(seen), _migrations(real)),
-    )
-
-
-def _events(events: Sequence[Event]) -> set[tuple[str, ...]]:
-    return {(str(e.date), str(e.side), e.region, e.kind) for e in events}
-
-
-def _onsets(events: Sequence[Event]) -> set[tuple[str, ...]]:
-    return {(str(e.date), str(e.side), e.region) for e in events if e.kind.is_onset}
-
-
-def _migrations(timeline: Timeline) -> set[tuple[str, ...]]:
-    return {
-        (str(m.origin.side), m.origin.region, str(m.target.side), m.target.region, str(m.target.date))
-        for m in timeline.migrations
-    }

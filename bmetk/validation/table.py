@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 
 from bmetk.anatomy import Joint, Side
-from bmetk.validation.run import WORTH_ML, BoneScore, ExamScore, PatientScore, RegionScore
+from bmetk.tracking import EventKind
+from bmetk.validation.patients import EventScore, PatientScore
+from bmetk.validation.run import WORTH_ML, BoneScore, ExamScore, RegionScore
 from bmetk.validation.score import Retrieval
 
 LESION_ML = 1.0
 """Lesions above this volume count for the relative volume error."""
 LEAST_ML = 0.1
 """Regions with less edema, true and found, say nothing of the intervals."""
+CHANGED_ML, CHANGED_SHARE = 2.0, 0.3
+"""A lesion from this volume on that changes by this share should be called changed."""
 POOR_DICE = 0.7
 """An outline below it should be flagged."""
 
@@ -137,16 +141,54 @@ def retest_figures(pairs: Sequence[tuple[ExamScore, ExamScore]]) -> Iterator[Fig
     yield from figure("retest", "difference, lesions above 1 mL", shares, "%", "median")
 
 
-def tracking_figures(patients: Sequence[PatientScore]) -> Iterator[Figure]:
-    """F1 of events, onsets and migrations."""
-    done = [patient for patient in patients if not patient.failure]
-    for name in ("events", "onsets", "migrations"):
-        total = Retrieval(0, 0, 0)
-        for patient in done:
-            total = total + getattr(patient, name)
-        yield Figure("tracking", f"{name} F1", total.f1, "", total.hits + total.misses)
-        yield Figure("tracking", f"{name} false", total.false_alarms, "", len(done))
-    yield Figure("tracking", "refused", len(patients) - len(done), "patients", len(patients))
+def tracking_figures(
+    patients: Sequence[PatientScore], repeats: Sequence[PatientScore] = ()
+) -> Iterator[Figure]:
+    """F1 of events, onsets and migrations of patients, and what was said of lesions that did not change.
+
+    Parameters
+    ----------
+    repeats : the same lesion in two exams a week apart, as patients
+    """
+    if patients:
+        for name in ("events", "onsets", "migrations"):
+            total = sum((getattr(patient, name) for patient in patients), Retrieval(0, 0, 0))
+            yield Figure("tracking", f"{name} F1", total.f1, "", total.hits + total.misses)
+            yield Figure("tracking", f"{name} missed", total.misses, "", len(patients))
+            yield Figure("tracking", f"{name} false", total.false_alarms, "", len(patients))
+        false = sum(patient.false_onsets for patient in patients)
+        yield Figure("tracking", "onsets in healthy regions", false, "", len(patients))
+        refused = sum(row.refused and bool(row.true) for patient in patients for row in patient.rows)
+        yield Figure("tracking", "events missed as not comparable", refused, "", len(patients))
+        exams = sum(patient.exams for patient in patients)
+        yield Figure("tracking", "patients with an exam refused", _refused(patients), "", len(patients))
+        yield Figure("tracking", "exams", exams, "", len(patients))
+    rows = [row for patient in patients for row in patient.rows]
+    yield from _share("changes of 30 % or more, called so", _large_changes(rows))
+    week = [row for pair in repeats for row in pair.rows if row.true == EventKind.UNCHANGED]
+    yield from _share("lesions a week apart, called unchanged", week)
+
+
+def _refused(patients: Sequence[PatientScore]) -> int:
+    return sum(bool(patient.failure) for patient in patients)
+
+
+def _large_changes(rows: Sequence[EventScore]) -> list[EventScore]:
+    """Select the lesions of 2 mL and more that truly grew or shrank by 30 % or more, and are still there."""
+    kinds = (EventKind.INCREASED, EventKind.DECREASED)
+    return [
+        row
+        for row in rows
+        if row.true in kinds
+        and (row.true_before_ml or 0.0) >= CHANGED_ML
+        and abs((row.true_ml or 0.0) / (row.true_before_ml or 1.0) - 1) >= CHANGED_SHARE
+    ]
+
+
+def _share(name: str, rows: Sequence[EventScore]) -> Iterator[Figure]:
+    if rows:
+        right = sum(row.told == row.true for row in rows)
+        yield Figure("tracking", name, 100 * right / len(rows), "%", len(rows))
 
 
 def time_figures(exams: Sequence[ExamScore]) -> Iterator[Figure]:
@@ -187,6 +229,12 @@ def regions_frame(exams: Sequence[ExamScore]) -> pd.DataFrame:
     columns = ["name", *(field.name for field in fields(RegionScore))]
     lines = [{"name": exam.name, **asdict(region)} for exam in exams for region in exam.regions]
     return pd.DataFrame(lines, columns=columns)
+
+
+def events_frame(patients: Sequence[PatientScore]) -> pd.DataFrame:
+    """Tabulate events, told and true, one row each region at each exam that has one."""
+    columns = [field.name for field in fields(EventScore)]
+    return pd.DataFrame([asdict(row) for patient in patients for row in patient.rows], columns=columns)
 
 
 def figure_lines(figures: Sequence[Figure]) -> Iterator[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bmetk import __version__
+from bmetk.edema import EdemaSettings
+from bmetk.edema.uncertainty import detection_limit_ml
 from bmetk.exam import Exam, ExamResult, Patient, RegionMeasurement
+from bmetk.image import Grid
 from bmetk.simulate.spec import SimulatedExam
 from bmetk.simulate.truth import measure_truth
 
@@ -33,7 +36,7 @@ def true_result(simulated: SimulatedExam, pseudonym: str) -> ExamResult:
         edema=truth.edema,
         probability=truth.water_fraction,
         ratio=truth.water_fraction,
-        measurements=tuple(_with_interval(row) for row in measure_truth(simulated)),
+        measurements=tuple(_with_limits(row, truth.bones.grid) for row in measure_truth(simulated)),
         lesions=(),
         findings=(),
         quality=(),
@@ -43,6 +46,7 @@ def true_result(simulated: SimulatedExam, pseudonym: str) -> ExamResult:
     )
 
 
-def _with_interval(row: RegionMeasurement) -> RegionMeasurement:
-    """Give the truth the interval that it has: none."""
-    return replace(row, edema_ml_low=row.edema_ml, edema_ml_high=row.edema_ml)
+def _with_limits(row: RegionMeasurement, grid: Grid) -> RegionMeasurement:
+    """Give the truth the interval that it has, none, and the detection limit of its slices."""
+    limit_ml = detection_limit_ml(grid, EdemaSettings().minimal_ml)
+    return replace(row, edema_ml_low=row.edema_ml, edema_ml_high=row.edema_ml, detection_limit_ml=limit_ml)

@@ -6,13 +6,14 @@ import base64
 import html
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bmetk import __version__
 from bmetk.config import Settings, settings_document
 from bmetk.errors import SettingsError
 from bmetk.export import whole_folder
+from bmetk.export.whole_folder import writing
 from bmetk.pipeline import Progress
 from bmetk.simulate.population import (
     POPULATIONS,
@@ -21,6 +22,8 @@ from bmetk.simulate.population import (
     population,
     retest_population,
 )
+from bmetk.simulate.spec import PatientSpec
+from bmetk.validation.patients import PatientScore, score_patient
 from bmetk.validation.picture import draw_validation, draw_worst
 from bmetk.validation.repeat import (
     VALIDATION_FILE,
@@ -30,18 +33,17 @@ from bmetk.validation.repeat import (
 )
 from bmetk.validation.run import (
     ExamScore,
-    PatientScore,
     View,
     run_all,
     score_bones,
     score_exam,
-    score_patient,
 )
 from bmetk.validation.table import (
     Figure,
     bone_figures,
     bones_frame,
     edema_figures,
+    events_frame,
     exams_frame,
     figure_lines,
     finding_figures,
@@ -53,6 +55,54 @@ from bmetk.validation.table import (
 from bmetk.validation.tracking import TrackerScores, score_tracker, tracker_figures
 
 PARTS = ("all", "bones", "edema", "tracking")
+TRACKED_PATIENTS = 40
+"""Patients followed from whole images where the tracker alone is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationPlan:
+    """What is measured, and on how many.
+
+    Parameters
+    ----------
+    part : ``all``, ``bones``, ``edema`` or ``tracking``
+    count : exams with edema; healthy exams are half, test-retest pairs a quarter of that
+    population : ``test``, or ``development`` while building
+    jobs : exams at a time, each in its own process
+    patients : followed from whole images; None for 40 where ``part`` is ``tracking``, else a quarter of
+        ``count``
+    steps : folder that keeps the score of each patient, so that a run that broke off goes on from there
+
+    Raises
+    ------
+    SettingsError
+        If the part or the population is not known.
+    """
+
+    part: str = "all"
+    count: int = 20
+    population: str = "test"
+    jobs: int = 1
+    patients: int | None = None
+    steps: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (("part", PARTS), ("population", POPULATIONS)):
+            if getattr(self, name) not in known:
+                raise SettingsError(
+                    f"--{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
+
+    @property
+    def quarter(self) -> int:
+        """Number of pairs, and of exams with osteonecrosis."""
+        return (self.count + 3) // 4
+
+    @property
+    def tracked(self) -> int:
+        """Number of patients followed from whole images."""
+        usual = TRACKED_PATIENTS if self.part == "tracking" else self.quarter
+        return self.patients or usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +111,7 @@ class _Scores:
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     patients: tuple[PatientScore, ...] = ()
+    repeats: tuple[PatientScore, ...] = ()
     necrosis: tuple[ExamScore, ...] = ()
     tracker: TrackerScores = TrackerScores()
 
@@ -72,11 +123,8 @@ class _Scores:
 
 def validate_to(
     out: Path,
+    plan: ValidationPlan,
     *,
-    part: str = "all",
-    count: int = 20,
-    population_name: str = "test",
-    jobs: int = 1,
     settings: Settings,
     overwrite: bool = False,
     on_progress: Progress | None = None,
@@ -86,26 +134,18 @@ def validate_to(
     Parameters
     ----------
     out : receives ``validation.json``, tables as CSV, ``report.html``; whole or not at all
-    part : ``all``, ``bones``, ``edema`` or ``tracking``
-    count : exams with edema; healthy exams are half, test-retest pairs and patients a quarter of that
-    population_name : ``test``, or ``development`` while building
-    jobs : exams at a time, each in its own process
+    plan : what is measured, and on how many
 
     Returns
     -------
     tuple of str, the table as lines of text
-
-    Raises
-    ------
-    SettingsError
-        If the part or the population is not known.
     """
-    for option, name, known in (("part", part, PARTS), ("population", population_name, POPULATIONS)):
-        if name not in known:
-            raise SettingsError(f"--{option} must be one of {', '.join(known)}, got {name!r}")
+    if plan.steps is not None:
+        with writing(plan.steps):
+            plan.steps.mkdir(parents=True, exist_ok=True)
     with whole_folder(out, VALIDATION_FILE, VALIDATION_SCHEMA, overwrite=overwrite) as staged:
-        scores = _measure(part, count, population_name, jobs, settings, on_progress)
-        figures = _figures(part, scores)
+        scores = _measure(plan, settings, on_progress)
+        figures = _figures(plan.part, scores)
         _write_tables(staged, scores)
         pictures = {
             "validation.png": draw_validation(scores.exams, scores.healthy),
@@ -114,23 +154,20 @@ def validate_to(
         }
         for name, picture in pictures.items():
             (staged / name).write_bytes(picture)
-        page = _page(figures, tuple(pictures.values()), population_name)
+        page = _page(figures, tuple(pictures.values()), plan.population)
         (staged / "report.html").write_text(page, encoding="utf-8")
-        what = {"population": population_name, "part": part, "count": count}
+        what = {"population": plan.population, "part": plan.part, "count": plan.count}
         document = _document(what, figures, scores.patients, settings)
         (staged / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
     return tuple(figure_lines(figures))
 
 
-def _measure(
-    part: str, count: int, name: str, jobs: int, settings: Settings, on_progress: Progress | None
-) -> _Scores:
+def _measure(plan: ValidationPlan, settings: Settings, on_progress: Progress | None) -> _Scores:
+    part, count, name, jobs = plan.part, plan.count, plan.population, plan.jobs
     exams: tuple[ExamScore, ...] = ()
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
-    patients: tuple[PatientScore, ...] = ()
     necrosis: tuple[ExamScore, ...] = ()
-    tracker = TrackerScores()
     if part != "tracking":
         tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
         exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
@@ -138,18 +175,28 @@ def _measure(
         well = exam_population(name, (count + 1) // 2, healthy=True)
         tasks = [(f"{name}-healthy-{n:04d}", spec, settings) for n, spec in enumerate(well)]
         healthy = run_all(score_exam, tasks, jobs, "healthy exams", on_progress)
-        twice = [spec for pair in retest_population(name, (count + 3) // 4) for spec in pair]
+        twice = [spec for pair in retest_population(name, plan.quarter) for spec in pair]
         tasks = [(f"{name}-retest-{n:04d}", spec, settings) for n, spec in enumerate(twice)]
         singles = run_all(score_exam, tasks, jobs, "repeated exams", on_progress)
         pairs = tuple(zip(singles[::2], singles[1::2], strict=True))
-        dead = necrosis_population(name, (count + 3) // 4)
+        dead = necrosis_population(name, plan.quarter)
         tasks = [(f"{name}-necrosis-{n:04d}", spec, settings) for n, spec in enumerate(dead)]
         necrosis = run_all(score_exam, tasks, jobs, "osteonecrosis", on_progress)
-    if part in ("all", "tracking"):
-        people = [(patient, settings) for patient in population(name, (count + 3) // 4)]
-        patients = run_all(score_patient, people, jobs, "patients", on_progress)
-        tracker = score_tracker(count, name, jobs, settings, on_progress)
-    return _Scores(exams, healthy, pairs, patients, necrosis, tracker)
+    scores = _Scores(exams, healthy, pairs, necrosis=necrosis)
+    return _tracked(plan, settings, scores, on_progress) if part in ("all", "tracking") else scores
+
+
+def _tracked(
+    plan: ValidationPlan, settings: Settings, scores: _Scores, on_progress: Progress | None
+) -> _Scores:
+    """Add patients and repeated exams tracked from whole images, and what is measured without images."""
+    name, jobs = plan.population, plan.jobs
+    pairs = enumerate(retest_population(name, plan.quarter))
+    twice = [PatientSpec(f"{name}-week-{n:04d}", pair) for n, pair in pairs]
+    tasks = [(person, settings, plan.steps) for person in (*population(name, plan.tracked), *twice)]
+    tracked = run_all(score_patient, tasks, jobs, "patients", on_progress)
+    tracker = score_tracker(plan.count, name, jobs, settings, on_progress)
+    return replace(scores, patients=tracked[: plan.tracked], repeats=tracked[plan.tracked :], tracker=tracker)
 
 
 def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
@@ -161,18 +208,20 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
         figures += repeat_figures(tuple(pairs_of_scores(scores.pairs)))
         figures += finding_figures((*scores.exams, *scores.healthy, *scores.necrosis))
     if part in ("all", "tracking"):
-        figures += [*tracking_figures(scores.patients), *tracker_figures(scores.tracker)]
+        figures += [*tracking_figures(scores.patients, scores.repeats), *tracker_figures(scores.tracker)]
     return (*figures, *time_figures(scores.exams))
 
 
 def _write_tables(folder: Path, scores: _Scores) -> None:
     singles = (exam for pair in scores.pairs for exam in pair)
     everyone = [*scores.exams, *scores.healthy, *singles, *scores.necrosis]
-    for name, frame in (
-        ("exams.csv", exams_frame(everyone)),
-        ("bones.csv", bones_frame(scores.exams)),
-        ("regions.csv", regions_frame(scores.exams)),
-    ):
+    frames = (
+        exams_frame(everyone),
+        bones_frame(scores.exams),
+        regions_frame(scores.exams),
+        events_frame((*scores.patients, *scores.repeats)),
+    )
+    for name, frame in zip(_TABLES, frames, strict=True):
         frame.to_csv(folder / name, index=False, lineterminator="\n")
 
 
@@ -187,10 +236,27 @@ def _document(
         "software": {"version": __version__, "settings": settings_document(settings)},
         **what,
         "figures": [asdict(figure) for figure in figures],
-        "patients": [asdict(patient) for patient in patients],
-        "files": ["exams.csv", "bones.csv", "regions.csv", *_PICTURES, "report.html", VALIDATION_FILE],
+        "patients": [_patient(patient) for patient in patients],
+        "files": [
+            "exams.csv",
+            "bones.csv",
+            "regions.csv",
+            "events.csv",
+            *_PICTURES,
+            "report.html",
+            VALIDATION_FILE,
+        ],
     }
 
+
+def _patient(score: PatientScore) -> dict[str, object]:
+    """Tell a patient's counts; its events are in ``events.csv``."""
+    document = asdict(score)
+    del document["rows"]
+    return document | {"false_onsets": score.false_onsets}
+
+
+_TABLES = ("exams.csv", "bones.csv", "regions.csv", "events.csv")
 
 _ORIGINS = {
     "test": "Simulated exams that nothing was tuned on.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from bmetk.errors import SeriesMismatchError
 from bmetk.exam import CheckStatus
 from bmetk.image import Grid, RigidTransform, ScalarImage
-from bmetk.registration import RegistrationSettings, overlap_fraction, register_rigid, require_overlap
+from bmetk.registration import RegistrationSettings, overlap_fraction, register_rigid, require_overlap, rigid
 from tests.registration.phantom import acquire, limb, slices
 
 T1, STIR = limb()
@@ -31,6 +32,32 @@ def test_shift_is_recovered_within_0_6_mm_less_than_a_pixel(plane: str, oblique:
     assert error.mean() < 0.6
     assert found.similarity_after > found.similarity_before
     assert not found.kept_identity
+
+
+def test_a_step_that_went_past_the_best_place_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As beyond fat whose outline chemical shift doubles: the search ends at twice the true way."""
+    truth, real = moved((3.0, 0.0, 0.0), (0, 0, 0)), rigid._method
+    steps = RegistrationSettings().levels_mm
+
+    class Astray:
+        def __init__(self, transform: sitk.Euler3DTransform, method: sitk.ImageRegistrationMethod) -> None:
+            self.transform, self.method = transform, method
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.method, name)
+
+        def Execute(self, *_pair: sitk.Image) -> None:  # noqa: N802  SimpleITK's name
+            self.transform.SetParameters((0.0, 0.0, 0.0, 6.0, 0.0, 0.0))
+
+    def method(fixed, start, spacing_mm, settings, **options):
+        made = real(fixed, start, spacing_mm, settings, **options)
+        return Astray(start, made) if spacing_mm in steps else made
+
+    monkeypatch.setattr(rigid, "_method", method)
+    grid = slices("coronal")
+    found = register_rigid(acquire(STIR, grid, None, 1), acquire(T1, grid, truth.inverse(), 2))
+    error = np.linalg.norm(found.transform.apply(POINTS) - truth.apply(POINTS), axis=1)
+    assert error.mean() < 0.6
 
 
 def test_large_motion_between_planes_is_recovered_within_1_mm() -> None:

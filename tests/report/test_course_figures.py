@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import matplotlib.pyplot as plt
 import pytest
 
 from bmetk.anatomy import Joint, Region, Side
 from bmetk.report.body_map import body_map_figure, place_of, spread
-from bmetk.report.chart import timeline_figure
+from bmetk.report.chart import month_label, timeline_figure
 from bmetk.tracking import track
-from tests.tracking.courses import COURSES, fake_result, in_month
+from tests.tracking.courses import COURSES, RIGHT, fake_result, in_month
 
 
 @pytest.mark.parametrize("region", list(Region))
@@ -87,3 +89,36 @@ def test_labels_never_overlap_and_stay_on_the_page() -> None:
 def test_labels_that_do_not_fit_are_squeezed() -> None:
     placed = spread([50.0] * 10, [20.0] * 10, 0.0, 100.0)
     assert placed == pytest.approx([100 - 10 * number for number in range(10)])
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "label"),
+    [
+        (date(2020, 3, 1), True, "Mar 2020"),
+        (date(2020, 5, 1), False, "May"),
+        (date(2021, 1, 1), False, "2021"),
+        (date(2020, 3, 15), False, "15 Mar"),
+    ],
+)
+def test_the_first_tick_names_its_year(day: date, first: bool, label: str) -> None:
+    assert month_label(day, first) == label
+
+
+@pytest.mark.parametrize(
+    ("days", "labels"), [((0,), ["2020-03-01"]), ((0, 40), ["2020-03-01", "2020-04-10"])]
+)
+def test_a_short_course_is_ticked_at_its_exams(days: tuple[int, ...], labels: list[str]) -> None:
+    exams = [fake_result(Joint.KNEE, RIGHT, date(2020, 3, 1) + timedelta(d), {"patella": 4.0}) for d in days]
+    (axes,) = timeline_figure(track(exams)).axes
+    assert [axes.xaxis.get_major_formatter()(x) for x in axes.get_xticks()] == labels
+
+
+def test_a_long_course_tells_its_first_year() -> None:
+    exams = [
+        fake_result(Joint.KNEE, RIGHT, date(2020, 3, 1) + timedelta(d), {"patella": 4.0}) for d in (0, 400)
+    ]
+    (axes,) = timeline_figure(track(exams)).axes
+    low, high = axes.get_xlim()
+    told = [axes.xaxis.get_major_formatter()(x) for x in axes.get_xticks() if low <= x <= high]
+    assert told[0].endswith("2020")
+    assert sum("2020" in label for label in told) == 1

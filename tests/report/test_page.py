@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
@@ -14,7 +15,7 @@ from bmetk.report import exam_page, timeline_page
 from bmetk.report.words import interval, span, volume
 from bmetk.tracking import track
 from tests.export.fakes import small_result
-from tests.tracking.courses import COURSES, fake_result, in_month
+from tests.tracking.courses import COURSES, RIGHT, fake_result, in_month, lesion
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -173,3 +174,22 @@ def test_numbers_are_written_as_a_reader_expects() -> None:
     assert interval(0.9, 12.0) == "[0.90–12.0]"
     assert interval(None, 1.0) == ""
     assert [span(days) for days in (31, 122, 1500)] == ["31 days", "4 months", "4.1 years"]
+
+
+def test_lesions_that_are_specks_alone_are_not_listed() -> None:
+    day = date(2020, 3, 1)
+    lesions = (lesion(1, RIGHT, {"medial_femoral_condyle": 9.0}), lesion(2, RIGHT, {"patella": 0.2}))
+    seen = fake_result(
+        Joint.KNEE, RIGHT, day, {"medial_femoral_condyle": 9.0, "patella": 0.2}, lesions=lesions
+    )
+    timeline = track([seen])
+    assert len(timeline.lesions) == 2
+    text = read(timeline_page(timeline)).text
+    followed = text[text.index("Lesions followed") :]
+    assert "medial femoral condyle" in followed
+    assert "patella" not in followed
+
+
+def test_dates_stay_on_one_line(course: _Reader) -> None:
+    cells = [attributes for tag, attributes in course.tags if tag == "td"]
+    assert sum("date" in (each.get("class") or "") for each in cells) >= 5

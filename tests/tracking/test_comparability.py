@@ -41,7 +41,7 @@ def test_equal_protocols_give_no_reason() -> None:
 @pytest.mark.parametrize(
     ("other", "word"),
     [
-        (replace(USUAL, contrast=Contrast.FS_T2), "contrast stir and fs_t2"),
+        (replace(USUAL, contrast=Contrast.FS_T2), "contrast STIR and FS T2"),
         (replace(USUAL, acquisition=replace(USUAL.acquisition, field_strength_t=3.0)), "field 1.5 T and 3 T"),
         (replace(USUAL, acquisition=replace(USUAL.acquisition, te_ms=90)), "TE 45 ms and 90 ms"),
         (replace(USUAL, acquisition=replace(USUAL.acquisition, ti_ms=220)), "TI 160 ms and 220 ms"),
@@ -87,3 +87,17 @@ def test_a_change_of_one_smallest_detectable_change_is_real_with_97_5_percent() 
     assert change.probability == pytest.approx(0.975, abs=1e-3)
     assert (change.ml_low, change.ml_high) == (-4.0, 0.0)
     assert judge_change(0.0, 2.0).probability == 0.5
+
+
+def test_an_onset_whose_interval_reaches_zero_is_never_sure() -> None:
+    from bmetk.tracking.significance import presence_probability
+
+    assert presence_probability(2.0, 0.0, 0.5) == pytest.approx(0.975, abs=1e-3)
+    assert presence_probability(2.0, 1.6, 0.5) > 0.999
+    assert presence_probability(2.0, None, 0.5) > 0.999
+
+
+def test_a_new_lesion_is_as_sure_as_its_own_interval_allows() -> None:
+    seen = fake_result(Joint.KNEE, RIGHT, DAY, {"patella": 4.0})
+    unsure = replace(seen, measurements=tuple(replace(m, edema_ml_low=0.0) for m in seen.measurements))
+    assert last(knee(-90, 0.0), unsure).probability == pytest.approx(0.975, abs=1e-3)

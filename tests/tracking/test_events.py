@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -68,12 +69,47 @@ def test_wide_intervals_raise_the_smallest_detectable_change() -> None:
     settings = TrackingSettings()
     sure = RegionPoint(DAY, "1", PointState.MEASURED, 1.0, 60.0, 5.0, 4.9, 5.1)
     unsure = RegionPoint(DAY, "2", PointState.MEASURED, 1.0, 60.0, 5.0, 1.0, 9.0)
-    assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(0.80, abs=0.01)
-    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(1.28, abs=0.01)
+    assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(0.76, abs=0.01)
+    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(0.97, abs=0.01)
 
 
 def test_edema_that_comes_back_is_recurrent() -> None:
     assert kinds(knee(0, 4.0), knee(60, 0.0), knee(120, 3.0)) == ["baseline", "resolved", "recurrent"]
+
+
+def test_what_is_left_of_a_little_edema_is_no_speck() -> None:
+    """In a bone of 60 mL 0.6 mL are edema and 0.5 mL are not; but from 0.6 to 0.5 mL nothing has changed."""
+    assert kinds(knee(0, 0.6), knee(60, 0.5)) == ["baseline", "unchanged"]
+    assert kinds(knee(0, 0.6), knee(60, 0.5), knee(90, 0.55)) == ["baseline", "unchanged", "unchanged"]
+    assert kinds(knee(0, 4.0), knee(60, 0.5)) == ["baseline", "resolved"]
+    assert kinds(knee(0, 0.5), knee(60, 0.55)) == []
+
+
+def test_in_a_small_bone_a_speck_is_edema_where_edema_is_on_record() -> None:
+    """In a cuneiform of 3 mL 0.35 mL are a speck, unless there was more before."""
+
+    def foot(days: int, edema_ml: float) -> ExamResult:
+        exam = fake_result(Joint.FOOT, RIGHT, DAY + timedelta(days), {"medial_cuneiform": edema_ml})
+        return replace(exam, measurements=tuple(replace(row, bone_ml=3.0) for row in exam.measurements))
+
+    assert kinds(foot(0, 0.0), foot(60, 0.35)) == []
+    assert kinds(foot(0, 1.0), foot(60, 0.35)) == ["baseline", "decreased"]
+    assert kinds(foot(0, 1.0), foot(60, 0.0), foot(90, 0.35)) == ["baseline", "resolved"]
+
+
+def test_edema_that_the_later_slices_may_miss_is_not_called_resolved() -> None:
+    def thick(days: int, edema_ml: float) -> ExamResult:
+        exam = knee(days, edema_ml)
+        rows = tuple(replace(row, detection_limit_ml=0.8) for row in exam.measurements)
+        return replace(exam, measurements=rows)
+
+    timeline = track([knee(0, 0.7), thick(60, 0.0), knee(90, 0.0)])
+    assert [event.kind.value for event in timeline.events] == ["baseline", "resolved"]
+    (refused,) = timeline.not_compared
+    assert refused.date == DAY + timedelta(60)
+    assert refused.reasons == ("0.7 mL before, and slices that may miss 0.8 mL",)
+    assert timeline.events[-1].date == DAY + timedelta(90)
+    assert [e.kind.value for e in track([knee(0, 0.9), thick(60, 0.0)]).events] == ["baseline", "resolved"]
 
 
 def test_a_region_that_is_not_imaged_is_never_resolved() -> None:

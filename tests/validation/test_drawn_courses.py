@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_the_error_is_what_it_says() -> None:
     rng = np.random.default_rng(1)
     found = np.array([MeasurementError().measure(10.0, rng)[0] for _ in range(2000)])
     assert found.mean() == pytest.approx(10.0, abs=0.05)
-    assert found.std() == pytest.approx(np.hypot(0.4, 0.2), rel=0.1)
+    assert found.std() == pytest.approx(np.hypot(0.5, 0.35), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -75,15 +76,20 @@ def test_the_published_courses_are_told_through_the_measured_error(case: str) ->
     """Ten times each: every event, and each migration by day and side; of two like ones either may lead."""
     from dataclasses import replace
 
-    true, error = track(COURSES[case].exams), MeasurementError(speck_chance=0.0)
+    true, error = track(COURSES[case].exams), MeasurementError(speck_chance=0.0, small_share=0.1)
     rng = np.random.default_rng(5)
     for _ in range(10):
         measured = []
+        common: dict[tuple[object, str], float] = defaultdict(lambda: float(rng.normal()))
         for result in COURSES[case].exams:
             rows = []
             for row in result.measurements:
-                found, low, high = error.measure(row.edema_ml or 0.0, rng)
-                rows.append(replace(row, edema_ml=found, edema_ml_low=low, edema_ml_high=high))
+                place = (row.side, row.region)
+                found, low, high = error.measure(row.edema_ml or 0.0, rng, common[place])
+                bone_ml = 3.0 if "phalanx" in row.region else row.bone_ml  # of a toe's own size
+                rows.append(
+                    replace(row, edema_ml=found, edema_ml_low=low, edema_ml_high=high, bone_ml=bone_ml)
+                )
             measured.append(replace(result, measurements=tuple(rows)))
         seen = track(measured)
         told = [[(e.date, e.kind, e.side, e.region) for e in each.events] for each in (true, seen)]

@@ -13,8 +13,15 @@ import pytest
 from bmetk.config import read_settings
 from bmetk.errors import InputError
 from bmetk.export import save_result
+from bmetk.tracking import TrackingSettings
 from bmetk.validation import repeat_to
-from bmetk.validation.repeat import RegionPair, repeat_figures, tracking_lines
+from bmetk.validation.repeat import (
+    RegionPair,
+    packaged_pairs,
+    pairs_of_results,
+    repeat_figures,
+    tracking_lines,
+)
 from tests.export.fakes import small_result
 
 
@@ -36,6 +43,22 @@ def test_small_lesions_ask_for_millilitres_and_large_ones_for_a_share() -> None:
     settings = tomllib.loads("\n".join(lines))["tracking"]
     assert settings["change_ml"] == pytest.approx(1.96 * 0.1, rel=0.05)
     assert settings["change_fraction"] == pytest.approx(1.96 * 0.1, rel=0.05)
+
+
+def test_the_tracker_s_defaults_are_those_of_the_packaged_repeats() -> None:
+    pairs = packaged_pairs()
+    settings = tomllib.loads("\n".join(tracking_lines(pairs)))["tracking"]
+    defaults = TrackingSettings()
+    assert {name: getattr(defaults, name) for name in settings} == pytest.approx(settings, abs=0.005)
+    assert len([pair for pair in pairs if pair.mean_ml >= 1.0]) >= 10
+
+
+def test_a_region_that_one_exam_shows_more_of_is_no_repeat() -> None:
+    first = small_result()
+    row = replace(first.measurements[0], coverage=1.0, edema_ml=8.0)
+    whole, part = (replace(first, measurements=(replace(row, coverage=share),)) for share in (1.0, 0.85))
+    assert [pair.first_ml for pair in pairs_of_results(whole, whole)] == [8.0]
+    assert list(pairs_of_results(whole, part)) == []
 
 
 def test_too_few_repeats_are_refused() -> None:

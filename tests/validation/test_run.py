@@ -13,11 +13,10 @@ from bmetk.config import Settings
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
 from bmetk.image import LabelMap
-from bmetk.simulate.spec import LesionSpec, PatientSpec
-from bmetk.validation.run import run_all, score_bones, score_exam, score_patient
-from bmetk.validation.score import Retrieval
+from bmetk.simulate.spec import LesionSpec
+from bmetk.validation.run import run_all, score_bones, score_exam
 from tests.simulate.fake_exams import fake_spec
-from tests.validation.standins import StandIn, find_half, find_nothing
+from tests.validation.standins import StandIn, find_half
 
 KNEE = fake_spec()
 ANKLE = fake_spec(
@@ -82,39 +81,6 @@ def test_a_region_that_the_analysis_does_not_measure_has_no_volume_found(stand_i
     (region,) = score_exam(("e", KNEE, Settings())).regions
     assert region.true_ml == pytest.approx(EDEMA_ML)
     assert (region.found_ml, region.low_ml, region.high_ml) == (None, None, None)
-
-
-def test_a_patient_whose_edema_is_found_has_every_event_and_migration(stand_in: StandIn) -> None:
-    score = score_patient((PatientSpec("p", (KNEE, ANKLE)), Settings()))
-    assert score.failure == ""
-    assert score.onsets == Retrieval(2, 0, 0)
-    assert score.migrations == Retrieval(1, 0, 0)
-    assert score.events == Retrieval(2, 0, 0)
-
-
-def test_what_a_blind_analysis_misses_is_counted(stand_in: StandIn) -> None:
-    stand_in.find = find_nothing
-    score = score_patient((PatientSpec("p", (KNEE, ANKLE)), Settings()))
-    assert (score.onsets, score.migrations) == (Retrieval(0, 2, 0), Retrieval(0, 1, 0))
-
-
-def test_what_an_analysis_makes_up_is_counted(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = stand_in.simulate
-
-    def heal(spec):
-        exam = real(spec)
-        empty = exam.truth.edema & ~exam.truth.edema
-        return replace(exam, truth=replace(exam.truth, edema=empty))
-
-    monkeypatch.setattr("bmetk.validation.run.simulate_exam", heal)
-    score = score_patient((PatientSpec("p", (KNEE, ANKLE)), Settings()))
-    assert (score.onsets, score.migrations) == (Retrieval(0, 0, 2), Retrieval(0, 0, 1))
-
-
-def test_a_patient_with_a_refused_exam_is_refused(stand_in: StandIn) -> None:
-    stand_in.find = lambda truth: truth if truth.exam.joint is Joint.KNEE else refuse(truth)
-    score = score_patient((PatientSpec("p", (KNEE, ANKLE)), Settings()))
-    assert (score.failure, score.events) == ("no bone was found", Retrieval(0, 0, 0))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

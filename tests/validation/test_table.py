@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bmetk.validation.run import BoneScore, ExamScore, PatientScore, RegionScore
+from bmetk.validation.patients import PatientScore
+from bmetk.validation.run import BoneScore, ExamScore, RegionScore
 from bmetk.validation.score import Retrieval
 from bmetk.validation.table import (
     Figure,
@@ -115,14 +116,16 @@ def test_tracking_adds_up_the_patients_before_it_divides() -> None:
     patients = [
         PatientScore("a", events=Retrieval(1, 0, 0), migrations=Retrieval(0, 0, 1)),
         PatientScore("b", events=Retrieval(1, 3, 1)),
-        PatientScore("c", failure="no bone was found"),
+        PatientScore("c", exams=3, failure="no bone was found"),
     ]
     lines = told(tracking_figures(patients))
     assert lines["events F1"] == (0.5, 5)
-    assert lines["events false"] == (1, 2)
+    assert lines["events false"] == (1, 3)
+    assert lines["events missed"] == (3, 3)
     assert lines["migrations F1"] == (0.0, 0)
     assert lines["onsets F1"] == (1.0, 0)
-    assert lines["refused"] == (1, 3)
+    assert lines["patients with an exam refused"] == (1, 3)
+    assert lines["exams"] == (3, 3)
 
 
 def test_time_is_told_for_each_stage_and_the_slowest_exam() -> None:

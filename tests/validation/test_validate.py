@@ -17,14 +17,14 @@ from bmetk.config import Settings
 from bmetk.errors import OutputError, SettingsError
 from bmetk.exam import ExamResult
 from bmetk.simulate.population import POPULATIONS
-from bmetk.validation import validate_to
+from bmetk.validation import ValidationPlan, validate_to
 from bmetk.validation.picture import draw_validation, draw_worst
 from bmetk.validation.run import BoneScore, ExamScore, View
 from tests.validation.standins import StandIn
 
 
-def validate(out: Path, **options) -> tuple[str, ...]:
-    return validate_to(out, settings=Settings(), **options)
+def validate(out: Path, *, overwrite: bool = False, **plan) -> tuple[str, ...]:
+    return validate_to(out, ValidationPlan(**plan), settings=Settings(), overwrite=overwrite)
 
 
 def document(out: Path) -> dict:
@@ -49,6 +49,10 @@ def test_everything_is_written_and_says_the_same(stand_in: StandIn, tmp_path: Pa
 
 def test_exams_healthy_ones_and_pairs_are_as_many_as_promised(stand_in: StandIn, tmp_path: Path) -> None:
     validate(tmp_path / "out", count=5)
+    assert set(pd.read_csv(tmp_path / "out/events.csv")["patient"]) <= {
+        *(f"test-{n:04d}" for n in range(2)),
+        *(f"test-week-{n:04d}" for n in range(2)),
+    }
     names = pd.read_csv(tmp_path / "out/exams.csv")["name"]
     assert sum(names.str.fullmatch(r"test-\d{4}")) == 5
     assert sum(names.str.startswith("test-healthy-")) == 3
@@ -68,10 +72,23 @@ def test_exams_healthy_ones_and_pairs_are_as_many_as_promised(stand_in: StandIn,
 def test_a_part_is_measured_alone_and_every_table_can_be_read(
     stand_in: StandIn, tmp_path: Path, part: str, parts: set[str]
 ) -> None:
-    validate(tmp_path / "out", part=part, count=1)
+    validate(tmp_path / "out", part=part, count=1, patients=1)
     assert {figure["part"] for figure in document(tmp_path / "out")["figures"]} == parts
     for name in ("exams", "bones", "regions"):
         assert "name" in pd.read_csv(tmp_path / f"out/{name}.csv").columns
+
+
+def test_as_many_patients_are_tracked_as_asked_and_forty_where_the_tracker_alone_is_measured(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bmetk.validation.validate.TRACKED_PATIENTS", 3)
+    validate(tmp_path / "usual", part="tracking", count=1, steps=tmp_path / "steps")
+    made = len(stand_in.made)
+    assert len(document(tmp_path / "usual")["patients"]) == 3
+    assert len(list((tmp_path / "steps").glob("test-0*.json"))) == 3
+    validate(tmp_path / "asked", part="tracking", count=1, patients=2, steps=tmp_path / "steps")
+    assert len(document(tmp_path / "asked")["patients"]) == 2
+    assert len(stand_in.made) == made + 2  # the bones between exams are not kept
 
 
 def test_healthy_exams_have_no_lesions(stand_in: StandIn, tmp_path: Path) -> None:
@@ -84,7 +101,7 @@ def test_healthy_exams_have_no_lesions(stand_in: StandIn, tmp_path: Path) -> Non
 def test_the_page_says_whether_anything_was_tuned_on_the_population(
     stand_in: StandIn, tmp_path: Path, name: str
 ) -> None:
-    validate(tmp_path / "out", part="bones", count=1, population_name=name)
+    validate(tmp_path / "out", part="bones", count=1, population=name)
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert f"on the {name} population" in page
     assert ("nothing was tuned on" in page) == (name == "test")
@@ -98,7 +115,7 @@ def test_a_part_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:
 
 def test_a_population_that_is_not_known_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--population must be one of development, test, got 'everyone'"):
-        validate(tmp_path / "out", population_name="everyone")
+        validate(tmp_path / "out", population="everyone")
     assert not list(tmp_path.iterdir())
 
 
