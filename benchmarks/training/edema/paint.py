@@ -7,24 +7,17 @@ it cuts through. What a pixel holds stays a share of tissue: images are made of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
 
 from bmetk.edema.describe import RED_BONES
-from bmetk.edema.volume import depth_below_surface
-from bmetk.image import Grid
 from bmetk.simulate.fields import NoiseField, smoothstep
 from bmetk.simulate.tissue import Tissue
 
 FULL = 250.0
 STEP = 3
 """The coarse grid has every third pixel."""
-WHOLE = 0.12
-"""Chance that a lesion fills its bone, or most of it."""
-BANDS = 0.15
-"""Chance that a lesion keeps to the surface of its bone."""
 ACROSS = (-0.33, 0.0, 0.33)
 """Depths at which a slice is looked at, as shares of its thickness."""
 
@@ -66,11 +59,6 @@ class Canvas:
         across = stack.thickness / stack.spacing[0]
         self.layers = [self._world(index + [a * across, 0, 0]) for a in ACROSS]
         self.place = [np.arange(s), np.arange(r) / STEP, np.arange(c) / STEP]
-
-    @cached_property
-    def depth_mm(self) -> np.ndarray:
-        """How deep each pixel lies in its bone, mm."""
-        return depth_below_surface(self.stack.bones, Grid(self.stack.bones.shape, self.stack.affine))
 
     def _world(self, index: np.ndarray) -> np.ndarray:
         return index @ self.stack.affine[:3, :3].T + self.stack.affine[:3, 3]
@@ -191,8 +179,6 @@ def _lesion(stack: Stack, canvas: Canvas, rng: np.random.Generator) -> np.ndarra
     second = _spot(stack, canvas, inside, rng, 0.3) if rng.random() < 0.4 else first
     reach = float(np.cbrt(np.count_nonzero(inside) * np.prod(stack.spacing)))
     radius = float(np.exp(rng.uniform(np.log(3.0), np.log(max(5.0, 0.75 * reach)))))
-    if rng.random() < WHOLE:
-        radius = rng.uniform(1.0, 2.5) * max(reach, 8.0)
     second = first + (second - first) * min(1.0, 1.5 * radius / max(np.linalg.norm(second - first), 1e-6))
     squash = np.exp(rng.normal(0, 0.25, 3))
     noise = (
@@ -216,9 +202,6 @@ def _lesion(stack: Stack, canvas: Canvas, rng: np.random.Generator) -> np.ndarra
         return np.asarray(field, np.float32)
 
     field = canvas.mean(member)
-    if rng.random() < BANDS:
-        thickness, fuzzy = rng.uniform(2, 12), rng.uniform(0.3, 2.5)
-        field = field / (1 + np.exp(np.clip((canvas.depth_mm - thickness) / fuzzy, -30, 30)))
     return field if rng.random() < 0.25 else field * (stack.bones == bone)
 
 
