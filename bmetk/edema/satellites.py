@@ -131,15 +131,17 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
+    bounds = zip(settings.fat_loss, settings.fat_probability, strict=True)
     return (
-        piece.lost < settings.fat_loss
+        any(piece.lost < loss and piece.likely < likely for loss, likely in bounds)
         or piece.water_slope > settings.fat_slope
         or (piece.fat > settings.fat_nearby and piece.lost < settings.fat_nearby_loss)
     )
 
 
 def _is_doubtful(piece: _Piece, settings: EdemaSettings) -> bool:
-    return piece.likely < settings.lonely_probability or piece.volume_ml < settings.lonely_ml
+    some, more = settings.lonely_ml
+    return piece.volume_ml < some or (piece.likely < settings.lonely_probability and piece.volume_ml < more)
 
 
 def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:

@@ -51,9 +51,10 @@ class EdemaSettings:
     faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this
         share of its contrast, and stands out of the bone's scatter by less than this, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
-    lonely_probability, lonely_ml : without a lesion elsewhere, what is less likely in the mean, or smaller,
-        is not believed
-    fat_loss : what has lost less of its T1 signal is unsuppressed fat
+    lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
+        believed, nor what is smaller than the second and less likely in the mean
+    fat_loss, fat_probability : what has lost less of its T1 signal than one of these, and is less likely in
+        the mean than its partner, is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
     fat_nearby, fat_nearby_loss : and what has lost less T1 than the second where more than the first of the
         fat nearby is not suppressed
@@ -96,8 +97,9 @@ class EdemaSettings:
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     lonely_probability: float = 0.55
-    lonely_ml: float = 0.2
-    fat_loss: float = 0.06
+    lonely_ml: tuple[float, float] = (0.2, 1.0)
+    fat_loss: tuple[float, float] = (0.06, 0.12)
+    fat_probability: tuple[float, float] = (1.1, 0.66)
     fat_slope: float = 4.0
     fat_nearby: float = 0.4
     fat_nearby_loss: float = 0.3

@@ -6,41 +6,41 @@ import numpy as np
 
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import MarrowKinds, MarrowVolume
+from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
+from bmetk.image import Box
 from tests.conftest import make_grid
 
 SHAPE = (8, 40, 60)
 LESION, BESIDE = (slice(2, 6), slice(5, 25), slice(5, 25)), (slice(2, 6), slice(10, 20), slice(40, 50))
 
 
-def run(
-    contrast_beside: float,
-    t1_beside: float,
-    fatty: list[int],
+def scene(
+    pieces: list[tuple[Box, float, float]],
     *,
     likely: float = 0.9,
     water_share: float = 0.1,
     noise: float = 0.1,
     unsuppressed: float = 0.0,
-    beside: tuple[slice, slice, slice] = BESIDE,
-) -> tuple[bool, bool]:
-    """Lay a lesion into one bone and something into another; tell whether both are kept."""
+) -> tuple[BoolArray, Signals, MarrowVolume]:
+    """Lay pieces of a given contrast and T1 into two bones."""
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
     bones = np.ones(SHAPE, np.uint8)
     bones[..., 30:] = 2
     edema, contrast, t1 = np.zeros(SHAPE, bool), np.zeros(SHAPE, np.float32), np.ones(SHAPE, np.float32)
-    for box, bright, dark in ((LESION, 6.0, 0.6), (beside, contrast_beside, t1_beside)):
+    for box, bright, dark in pieces:
         edema[box], contrast[box], t1[box] = True, bright, dark
     whole = np.ones(SHAPE, bool)
     volume = MarrowVolume(grid, t1, contrast, bones, np.full(SHAPE, 5.0, np.float32), whole, whole)
-    signals = Signals(
-        np.full(SHAPE, likely, np.float32),
-        contrast,
-        water_share * contrast,
-        t1,
-        np.full(SHAPE, noise, np.float32),
-        np.full(SHAPE, unsuppressed, np.float32),
-    )
+    likely_of, noise_of, fat_of = (np.full(SHAPE, v, np.float32) for v in (likely, noise, unsuppressed))
+    return edema, Signals(likely_of, contrast, water_share * contrast, t1, noise_of, fat_of), volume
+
+
+def run(
+    contrast_beside: float, t1_beside: float, fatty: list[int], *, beside: Box = BESIDE, **scanned: float
+) -> tuple[bool, bool]:
+    """Lay a lesion into one bone and something into another; tell whether both are kept."""
+    pieces = [(LESION, 6.0, 0.6), (beside, contrast_beside, t1_beside)]
+    edema, signals, volume = scene(pieces, **scanned)
     kept, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(tuple(fatty)), EdemaSettings())
     assert bool(dropped_ml) == (not kept[beside].any() or not kept[LESION].any())
     return bool(kept[LESION].all()), bool(kept[beside].all())
@@ -95,5 +95,16 @@ def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
     assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.05) == (True, False)
 
 
-def test_a_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
-    assert run(0.0, 1.0, fatty=[1, 2], likely=0.5, beside=LESION) == (False, False)
+def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
+    small = (slice(2, 4), slice(10, 20), slice(40, 50))
+    kinds = MarrowKinds((1, 2))
+    for likely, kept in ((0.5, False), (0.7, True)):
+        edema, signals, volume = scene([(small, 5.0, 0.6)], likely=likely)
+        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
+    edema, signals, volume = scene([(BESIDE, 5.0, 0.6)], likely=0.5)
+    assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].all(where=edema)
+
+
+def test_the_less_t1_is_lost_the_surer_the_network_must_be() -> None:
+    assert run(3.0, 0.91, fatty=[1], water_share=0.05, likely=0.6) == (True, False)
+    assert run(3.0, 0.91, fatty=[1], water_share=0.05, likely=0.8) == (True, True)
