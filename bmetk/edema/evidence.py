@@ -7,6 +7,8 @@ brighter than normal marrow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import special
 
@@ -18,8 +20,7 @@ _CORE_MM = 2.0
 _HALF_Z = 3.0
 _LEAST_CONTRAST = 0.2
 _BRIGHTEST_T1 = 1.2
-_WET = 0.25
-_TOE_RIM_MM = 0.5
+_RIM_MM = 0.5
 _SURE = 0.85
 _LEAST_ML = 0.3
 
@@ -46,14 +47,14 @@ def standing_out(
     return np.where(allowed, likely, np.float32(0))
 
 
-def fill_toes(
+def fill_forefoot(
     likely: Float32Array,
     smooth: Float32Array,
     water: Float32Array,
     volume: MarrowVolume,
-    toes: list[int],
+    least_share: Mapping[int, float],
 ) -> Float32Array:
-    """Add what is wet in the toes, whose marrow is so thin that the network takes it for their rim.
+    """Add what is wet in toes and metatarsals, whose marrow is so thin that the network takes it for a rim.
 
     Parameters
     ----------
@@ -61,15 +62,18 @@ def fill_toes(
     smooth : float32 of the same shape, fluid signal smoothed within the bones, in units of normal marrow
     water : float32 of the same shape, share of edema water's signal
     volume : MarrowVolume of the same shape
-    toes : labels of the phalanges
+    least_share : share of edema water's signal from which on it counts, by the label of each such bone
     """
-    inside = np.isin(volume.bones, toes)
+    inside = np.isin(volume.bones, list(least_share))
     if not inside.any():
         return likely
+    least = np.ones(256, np.float32)
+    for value, enough in least_share.items():
+        least[value] = enough
     level = usual_level(smooth[volume.bones > 0])
     contrast = smooth - level.value
     share = water if water.any() else _share_of_lesions(contrast, likely, volume)
-    wet = inside & (volume.depth_mm > _TOE_RIM_MM) & (share >= _WET)
+    wet = inside & (volume.depth_mm > _RIM_MM) & (share >= least[volume.bones])
     wet &= contrast > _HALF_Z * level.spread
     return np.where(wet, np.maximum(likely, np.float32(_SURE)), likely)
 

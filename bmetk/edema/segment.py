@@ -14,7 +14,7 @@ import numpy as np
 from bmetk.anatomy import Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
-from bmetk.edema.evidence import fill_toes, standing_out
+from bmetk.edema.evidence import fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
 from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
@@ -34,6 +34,8 @@ from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
 from bmetk.image import Box, Mask, ScalarImage, crop_box, crop_grid
 
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
+_THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.value.startswith("metatarsal")}
+"""Bones too thin for the network, with the share of water from which on they count as wet."""
 _LARGEST_RATIO = 50.0
 _LEAST_MUSCLE = 1.25
 """Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
@@ -111,8 +113,8 @@ def segment_edema(
         strange = np.isin(volume.bones, kinds.unknown)
         likely = np.where(strange, standing_out(smooth, own_t1, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
-    toes = [v for v, label in bones.meaning.items() if label.name == Bone.PHALANGES.value]
-    likely = fill_toes(likely, smooth, maps[1], volume, toes)
+    thin = {v: _THIN_BONES[n] for v, label in bones.meaning.items() if (n := label.name) in _THIN_BONES}
+    likely = fill_forefoot(likely, smooth, maps[1], volume, thin)
     fat = np.zeros_like(smooth)
     if fluid_contrast is not Contrast.STIR:
         fat = enlarged(unsuppressed_nearby(normal.volume), volume.grid)

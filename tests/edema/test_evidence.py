@@ -1,0 +1,47 @@
+"""In toes and metatarsals what is wet counts, whatever the network makes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmetk.edema.evidence import fill_forefoot
+from bmetk.edema.volume import MarrowVolume
+from tests.conftest import make_grid
+
+SHAPE = (6, 30, 60)
+TOE, RAY, LESION = 1, 2, 3
+WET = {value: (slice(2, 4), slice(10, 20), slice(20 * value - 15, 20 * value - 5)) for value in (TOE, RAY)}
+
+
+def filled(share: float, *, lesion_contrast: float = 0.0, known: bool = True) -> tuple[bool, bool]:
+    """Make a part of a toe and of a metatarsal wet; tell whether each is filled."""
+    grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
+    bones = np.repeat(np.uint8([TOE, RAY, LESION]), 20)[None, None].repeat(30, 1).repeat(6, 0)
+    rng = np.random.default_rng(5)
+    smooth = (1 + 0.02 * rng.standard_normal(SHAPE)).astype(np.float32)
+    water, likely = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
+    for box in WET.values():
+        smooth[box] += 4 * share
+        water[box] = share if known else 0
+    if lesion_contrast:
+        box = (slice(1, 5), slice(10, 25), slice(45, 58))
+        smooth[box], likely[box] = 1 + lesion_contrast, 0.95
+    whole = np.ones(SHAPE, bool)
+    volume = MarrowVolume(grid, None, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole)
+    result = fill_forefoot(likely, smooth, water, volume, {TOE: 0.25, RAY: 0.4})
+    assert not result[0].any()
+    return bool((result[WET[TOE]] > 0.8).all()), bool((result[WET[RAY]] > 0.8).all())
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.1, (False, False)), (0.3, (True, False)), (0.6, (True, True))]
+)
+def test_wet_marrow_is_filled_by_its_share_of_water(share: float, expected: tuple[bool, bool]) -> None:
+    assert filled(share) == expected
+
+
+def test_without_muscle_the_sure_lesions_of_the_exam_tell_what_is_wet() -> None:
+    assert filled(0.6, known=False) == (False, False)
+    assert filled(0.6, known=False, lesion_contrast=2.6) == (True, True)
+    assert filled(0.6, known=False, lesion_contrast=20.0) == (False, False)
