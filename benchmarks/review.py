@@ -101,14 +101,14 @@ def drawn(viewer: napari.Viewer) -> None:
 
 
 def scroll(viewer: napari.Viewer, figures: dict[str, tuple[float, float]], name: str) -> None:
-    """Go through thirty slices; every one must have been drawn."""
+    """Go through thirty slices as wheel, keys and slider do; every one must have been drawn."""
     frames: list[object] = []
     canvas = viewer.window._qt_viewer.canvas._scene_canvas  # noqa: SLF001
     canvas.events.draw.connect(frames.append)
-    slices = np.linspace(*viewer.dims.range[1][:2], 30)
+    slices = range(5, 35)
     with clocked(figures, name, len(slices)):
         for at in slices:
-            viewer.dims.set_point(1, float(at))
+            viewer.dims.set_current_step(1, at)
             drawn(viewer)
     canvas.events.draw.disconnect(frames.append)
     if len(frames) < len(slices):
