@@ -13,8 +13,9 @@ from bmetk.review.links import (
     verdict_on,
     with_verdict,
 )
-from bmetk.review.measure import anchor_of, confidence, find_pieces, lesion_piece, measure_draft, piece_at
+from bmetk.review.measure import confidence, measure_draft
 from bmetk.review.pick import SeriesChoice, choose, holds_dicom, list_choices, load_choice, with_source
+from bmetk.review.pieces import anchor_of, find_pieces, lesion_piece, piece_at
 from bmetk.review.run import run_choices, run_edema_again, with_exams, with_study
 from bmetk.review.sign import measure_review, reopen, review_timeline, sign, write_review
 from bmetk.review.store import Review, drop_draft, exam_folders, open_review, require_unchanged, save_draft
