@@ -3,7 +3,7 @@
 from bmetk.review.audit import Action, AuditEntry, read_audit
 from bmetk.review.brush import grow, relabel, suggest_level, threshold_brush, use_labels
 from bmetk.review.changes import ExamChanges, list_changes
-from bmetk.review.compare import BoneFit, carry, register_bone
+from bmetk.review.compare import BoneFit, bones_of, carry, register_bone
 from bmetk.review.draft import Draft, Mark, Voxel, begin, finding_key, is_touched, with_finding, with_marks
 from bmetk.review.links import (
     LinkVerdict,
@@ -34,6 +34,7 @@ __all__ = [
     "Voxel",
     "anchor_of",
     "begin",
+    "bones_of",
     "carry",
     "choose",
     "confidence",
