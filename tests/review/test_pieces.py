@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bmetk.exam import ExamResult
+from bmetk.export import load_result, save_result
 from bmetk.image import Grid, LabelMap
 from bmetk.review import begin, find_pieces, lesion_piece, measure_draft, pieces, with_marks
 from tests.conftest import make_grid
@@ -53,6 +55,17 @@ def test_an_edited_lesion_keeps_share_of_water_and_contrast_of_what_is_left_of_i
     assert edited
     assert all((it.water_fraction, it.contrast) == (0.6, 4.0) for it in edited)
     assert all(it.depth_mm is not None and it.depth_mm != 1.25 for it in edited)
+
+
+def test_lesions_read_from_a_folder_are_known_again_though_it_rounds(tmp_path: Path):
+    base = knee(make_grid("oblique", spacing_mm=(3.3, 0.7127, 0.7127), shape=(16, 64, 60)), size_mm=40.0)
+    told = replace(base.lesions[0], water_fraction=0.6, contrast=4.0)
+    save_result(replace(base, lesions=(told,)), tmp_path / "knee")
+    draft = begin(load_result(tmp_path / "knee"))
+    assert draft.base.lesions[0].volume_ml != told.volume_ml
+    assert measure_draft(draft).lesions == draft.base.lesions
+    after = measure_draft(erased(draft, half_of(draft, told))).lesions
+    assert {(it.water_fraction, it.contrast) for it in after} == {(0.6, 4.0)}
 
 
 def test_two_lesions_joined_have_their_mean_by_volume_of_what_was_told():
