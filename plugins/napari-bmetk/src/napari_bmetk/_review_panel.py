@@ -145,6 +145,9 @@ class ReviewPanel(QWidget):
         self.brush_box.setValue(self.brush_box.value() * factor)
 
     def _write_rows(self) -> None:
+        # Widths follow once all is written: at each cell they would take seconds in a long course.
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.clearSpans()
         self.table.setRowCount(len(self.rows))
         for number, row in enumerate(self.rows):
@@ -152,6 +155,7 @@ class ReviewPanel(QWidget):
                 self.table.setSpan(number, 0, 1, len(texts.COLUMNS))
             for column, text in enumerate(row.cells):
                 self.table.setItem(number, column, _item(row, text, column))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 
     def _select_like(self, before: Row | None) -> None:
         """Select the row that shows what the selected one showed."""

@@ -99,7 +99,7 @@ class Session(QObject):
         self.results = dict(sorted(self.results.items(), key=lambda it: str(it[1].exam.date or "9")))
         self.current = next(reversed(self.results))
         self._follow()
-        self.following_s = 0.0  # bones are registered once, at opening
+        self.following_s *= len(self.results) > 3  # of a short course most was to register bones, once
         self.opened.emit()
         if review.trouble or review.restored:
             self.said.emit(review.trouble or texts.RESTORED)
