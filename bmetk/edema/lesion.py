@@ -20,7 +20,8 @@ _JOINT_GAP_MM = 9.0
 _PLATE_MM = 3.0
 REACH_MM = 30.0
 """How far around a lesion its joint surface is looked for."""
-_DIFFUSE_SHARE = 1 / 3
+DIFFUSE_SHARE = 1 / 3
+"""Of a region, from which on a lesion is called diffuse."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +89,7 @@ def _describe(number: int, box: Box, mask: BoolArray, found: EdemaMap, area: _Bo
         depth_mm=depth,
         water_fraction=_mean(found.water, box, mask) or None,
         contrast=_mean(found.contrast, box, mask),
-        diffuse=bool((counts[counts > 0] / area.sizes[counts > 0]).max() >= _DIFFUSE_SHARE),
+        diffuse=bool((counts[counts > 0] / area.sizes[counts > 0]).max() >= DIFFUSE_SHARE),
     )
 
 

@@ -3,7 +3,7 @@
 from bmetk.review.audit import Action, AuditEntry, read_audit
 from bmetk.review.brush import grow, relabel, suggest_level, threshold_brush, use_labels
 from bmetk.review.changes import ExamChanges, list_changes
-from bmetk.review.compare import BoneFit, carry, register_bone
+from bmetk.review.compare import BoneFit, bones_of, carry, register_bone
 from bmetk.review.draft import Draft, Mark, Voxel, begin, finding_key, is_touched, with_finding, with_marks
 from bmetk.review.links import (
     LinkVerdict,
@@ -13,8 +13,9 @@ from bmetk.review.links import (
     verdict_on,
     with_verdict,
 )
-from bmetk.review.measure import anchor_of, confidence, find_pieces, lesion_piece, measure_draft, piece_at
+from bmetk.review.measure import confidence, measure_draft
 from bmetk.review.pick import SeriesChoice, choose, holds_dicom, list_choices, load_choice, with_source
+from bmetk.review.pieces import anchor_of, find_pieces, lesion_piece, piece_at
 from bmetk.review.run import run_choices, run_edema_again, with_exams, with_study
 from bmetk.review.sign import measure_review, reopen, review_timeline, sign, write_review
 from bmetk.review.store import Review, drop_draft, exam_folders, open_review, require_unchanged, save_draft
@@ -33,6 +34,7 @@ __all__ = [
     "Voxel",
     "anchor_of",
     "begin",
+    "bones_of",
     "carry",
     "choose",
     "confidence",

@@ -10,7 +10,7 @@ import numpy as np
 from bmetk.anatomy import Side
 from bmetk.exam import ExamResult, RegionMeasurement
 from bmetk.review.draft import Draft, finding_key
-from bmetk.review.measure import find_pieces
+from bmetk.review.pieces import find_pieces
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,75 +5,76 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
-from scipy.spatial import cKDTree
-from skimage import measure
 
+from bmetk import registration
+from bmetk.anatomy import Side
 from bmetk.errors import InputError
 from bmetk.exam import Exam, ExamResult, Segmentation, Series
 from bmetk.image import (
     LabelMap,
     RigidTransform,
     ScalarImage,
-    crop_box,
-    crop_grid,
     resample_labels,
     resample_mask,
     resample_scalar,
 )
-from bmetk.image.grid import FloatArray
+from bmetk.tracking.frames import bone_view
 
-_POINTS = 2500
-_ROUNDS = 60
-_KEPT = 0.9  # of the points: the ends that one exam alone shows must not pull
-_STILL_MM = 1e-3
-_SMOOTH_MM = 1.5
-_LEAST_VOXELS = 20
+Bone = tuple[str, Side | None]
+"""A bone of one side."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoneFit:
     """How one bone of an exam lies under that of another.
 
-    ``transform`` maps the world of the fixed exam to that of the moving one; ``residual_mm`` is the
-    median distance left between the two surfaces.
+    Parameters
+    ----------
+    transform : from the world of the fixed exam to that of the moving one
+    residual_mm : median distance left between the two surfaces; None where they could not be registered, and
+        the middles of the bone are laid over each other
+    doubt : why they could not; empty where they were
     """
 
     transform: RigidTransform
-    residual_mm: float
+    residual_mm: float | None
+    doubt: str = ""
 
 
-def register_bone(fixed: Segmentation, moving: Segmentation, value: int) -> BoneFit:
-    """Align one bone of two exams by its surface.
-
-    Iterative closest points (Besl and McKay, doi:10.1109/34.121791) that leave out the worst tenth, since
-    the two exams end at different places (trimmed: Chetverikov, doi:10.1016/j.imavis.2004.05.007).
+def register_bone(fixed: ExamResult, moving: ExamResult, bone: Bone) -> BoneFit:
+    """Align one bone of two exams, as the tracker does that follows its lesions.
 
     Parameters
     ----------
-    fixed, moving : bones of the two exams
-    value : label of the bone
+    fixed, moving : the two exams
+    bone : name and side of a bone
 
     Raises
     ------
     InputError
         If one of the exams does not show that bone.
     """
-    points, target = _surface(fixed, value), _surface(moving, value)
-    tree = cKDTree(target)
-    transform = RigidTransform(np.eye(3), target.mean(axis=0) - points.mean(axis=0))
-    kept = max(3, int(_KEPT * len(points)))
-    for _ in range(_ROUNDS):
-        moved = transform.apply(points)
-        distance, index = tree.query(moved)
-        best = np.argsort(distance)[:kept]
-        step = _best_rigid(moved[best], target[index[best]])
-        transform = step.after(transform)
-        if float(np.abs(step.displacement_mm(moved[:50])).max()) < _STILL_MM:
-            break
-    residual = float(np.median(tree.query(transform.apply(points))[0]))
-    return BoneFit(transform, residual)
+    masks = []
+    for result in (fixed, moving):
+        present = result.bones.present().items()
+        values = [value for value, label in present if (label.name, label.side) == bone]
+        if not values:
+            name = f"{bone[1] or ''} {bone[0].replace('_', ' ')}".strip()
+            raise InputError(f"the {name} is not in both exams: choose a bone that both show")
+        masks.append(result.bones.labels.mask(values[0]))
+    found = registration.register_bone(bone_view(fixed, bone), bone_view(moving, bone))
+    if found.transform is not None:
+        return BoneFit(found.transform, found.distance_mm)
+    middle, goal = (mask.grid.to_world(np.argwhere(mask.array).mean(axis=0)) for mask in masks)
+    return BoneFit(RigidTransform(np.eye(3), goal - middle), None, found.check.message)
+
+
+def bones_of(result: ExamResult) -> dict[Bone, int]:
+    """Count the voxels of each bone that an exam shows, the largest first."""
+    counts = np.bincount(result.bones.labels.array.ravel(), minlength=256)
+    present = result.bones.present().items()
+    shown = {(label.name, label.side): int(counts[value]) for value, label in present}
+    return dict(sorted(shown.items(), key=lambda it: -it[1]))
 
 
 def carry(result: ExamResult, onto: ExamResult, transform: RigidTransform) -> ExamResult:
@@ -116,36 +117,3 @@ def _carried_series(result: ExamResult, onto: ExamResult, transform: RigidTransf
 
     to_t1 = transform if result.alignment is None else result.alignment.after(transform)
     return replace(exam, t1=moved(exam.t1, to_t1), fluid=moved(exam.fluid, transform))
-
-
-def _surface(bones: Segmentation, value: int) -> FloatArray:
-    """Take points evenly from the smoothed surface of a bone, LPS mm; the image's border is no surface."""
-    mask = bones.labels.array == value
-    if np.count_nonzero(mask) < _LEAST_VOXELS:
-        label = bones.meaning.get(value)
-        name = label.name.replace("_", " ") if label else f"bone {value}"
-        raise InputError(f"the {name} is not in both exams: choose a bone that both show")
-    box = crop_box(mask, bones.grid, 4 * _SMOOTH_MM)
-    # Without smoothing the steps between slices lock into each other.
-    sigma = [max(_SMOOTH_MM / spacing, 0.6) for spacing in bones.grid.spacing_mm]
-    soft = ndimage.gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest")
-    level = min(0.5, 0.5 * float(soft.max()))
-    points, *_ = measure.marching_cubes(  # type: ignore[no-untyped-call]
-        np.pad(soft, _thin(soft), mode="edge"), level
-    )
-    grid = crop_grid(bones.grid, box)
-    return grid.to_world(points[:: max(1, len(points) // _POINTS)])
-
-
-def _thin(soft: npt.NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Widen an axis of a single voxel, which has no surface across it."""
-    return [(0, 1) if size < 2 else (0, 0) for size in soft.shape]
-
-
-def _best_rigid(points: FloatArray, target: FloatArray) -> RigidTransform:
-    """Fit a rigid movement to pairs of points (Kabsch, doi:10.1107/S0567739476001873)."""
-    middle, aim = points.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((points - middle).T @ (target - aim))
-    turn = np.diag([1.0, 1.0, np.sign(np.linalg.det(vt.T @ u.T))])
-    rotation = vt.T @ turn @ u.T
-    return RigidTransform(rotation, aim - rotation @ middle)

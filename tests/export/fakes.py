@@ -25,13 +25,9 @@ from bmetk.exam import (
     Series,
 )
 from bmetk.image import Grid, LabelMap, Mask, RigidTransform, ScalarImage
+from tests.conftest import AXES as UPRIGHT
 
-# Columns are the LPS directions of increasing slice, row and column index.
-AXES = {
-    Plane.AXIAL: np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=float),
-    Plane.CORONAL: np.array([[0, 0, 1], [1, 0, 0], [0, -1, 0]], dtype=float),
-    Plane.SAGITTAL: np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=float),
-}
+AXES = {Plane(name): axes for name, axes in UPRIGHT.items()}
 AXES[Plane.OBLIQUE] = Rotation.from_euler("xyz", (25, 20, 10), degrees=True).as_matrix() @ AXES[Plane.CORONAL]
 
 

@@ -16,6 +16,7 @@ from qtpy.QtCore import Qt
 
 from bmetk.review import open_review
 from napari_bmetk._reader import read_result
+from napari_bmetk._view import shown_letters
 from napari_bmetk._widget import ReviewWidget
 
 HIGHEST_S = 0.5
@@ -124,3 +125,46 @@ def test_events_follow_an_edit(viewer: napari.Viewer, dock: ReviewWidget, qtbot:
     row = number_of(dock, "lateral femoral condyle", "2_knee_left")
     assert dock.table.item(row, 3).text() == "−1.5 resolved"
     assert dock.session.seconds < HIGHEST_S
+
+
+def test_a_long_course_follows_when_the_hand_rests_and_volumes_at_once(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
+):
+    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
+    dock.session.following_s = 2.0
+    click(qtbot, dock.review.reject_button)
+    row = number_of(dock, "lateral femoral condyle", "2_knee_left")
+    assert dock.table.item(row, 2).text().startswith("0 ")
+    assert dock.session.is_behind
+    qtbot.waitUntil(lambda: not dock.session.is_behind)
+    row = number_of(dock, "lateral femoral condyle", "2_knee_left")
+    assert dock.table.item(row, 3).text() == "−1.5 resolved"
+
+
+def test_findings_and_regions_are_those_of_the_exam_that_the_plot_opened(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
+):
+    listed: list[str] = []
+    dock.session.turned.connect(lambda: listed.append(dock.session.current))
+    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
+    row = dock.review.rows[number_of(dock, "lateral femoral condyle", "1_knee_left")].region
+    dock._on_course_asked("1_knee_left", row.region, row.side)
+    assert listed[-1] == "1_knee_left"
+    active = viewer.layers.selection.active
+    assert active.metadata["bmetk_exam"] == "1_knee_left", "the brush must not paint in another exam"
+
+
+def test_in_space_and_in_every_plane_the_exam_is_in_the_middle_seen_from_the_front(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
+):
+    far = viewer.add_image(np.ones((4, 4, 4)), translate=(900, 900, 900), visible=False)
+    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
+    middle = dock.session.views["2_knee_left"].layers["regions"].extent.world.mean(axis=0)
+    for plane in (0, 2, 3):
+        dock.look.show_plane(plane)
+        at = [middle[axis] for axis in viewer.dims.order]
+        shown = 3 if plane == 3 else 2
+        assert viewer.scene.camera.center[-shown:] == pytest.approx(at[-shown:], abs=1.0)
+    assert shown_letters(viewer) == {"left": "R", "right": "L", "top": "H", "bottom": "F"}
+    viewer.layers.remove(far)
+    dock.look.show_plane(1)

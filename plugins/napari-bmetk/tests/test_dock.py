@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import thread_time
 
 import napari
 import pytest
@@ -67,3 +68,18 @@ def test_a_draft_shown_anew_is_that_of_the_review(result_folder: Path):
     review = open_review(result_folder)
     layers = review_layers(review)
     assert {options["metadata"]["bmetk_exam"] for _, options, _ in layers} == set(review.drafts)
+
+
+def test_the_table_of_a_long_course_is_written_at_once(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, result_folder: Path
+):
+    show(viewer, result_folder)
+    qtbot.wait(50)
+    dock.review.rows = dock.review.rows * 40
+    dock.review._write_rows()
+    qtbot.wait(50)
+    start = thread_time()
+    dock.review._write_rows()
+    assert thread_time() - start < 0.3
+    assert dock.table.rowCount() == len(dock.review.rows) > 100
+    assert dock.table.columnWidth(0) > dock.table.columnWidth(1), "widths are those of the contents"

@@ -66,7 +66,7 @@ def knee(
     open_dock.review.brush_box.setValue(6)
     open_dock.tabs.setCurrentWidget(open_dock.review)
     open_dock.session.views["1_knee_left"].layers["bones"].visible = False
-    open_dock.show_plane(1)
+    open_dock.look.show_plane(1)
     click_row(qtbot, open_dock, number_of(open_dock, "lesion 1"))
     window.scene.camera.zoom = 8.0
     yield open_dock

@@ -124,15 +124,14 @@ def correct(viewer: napari.Viewer, dock: Any, told: dict[str, Any]) -> None:
     erase_lower_half(viewer, dock)
     QTest.qWait(300)
     told["halved_ml"] = volume(dock)
-    dock.go_to(dock.review.row)
+    dock.look.go_to(dock.review.row)
     picture(viewer, "3-halved")
     told["seconds_to_new_volume"] = seconds_to_new_volume(dock)
-    strokes = len(dock.tools.target()._undo_history)
-    for _ in range(strokes):
+    while dock.session.history.can_undo:
         click(dock.review.undo_button)
     QTest.qWait(300)
     told["undone_ml"] = volume(dock)
-    for _ in range(strokes):
+    while dock.session.history.can_redo:
         click(dock.review.redo_button)
     QTest.qWait(300)
 

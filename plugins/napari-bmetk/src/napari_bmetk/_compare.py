@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 from napari.layers import Layer
 
 from bmetk.errors import InputError
-from bmetk.review import carry, register_bone
+from bmetk.exam import ExamResult
+from bmetk.review import bones_of, carry, register_bone
+from bmetk.review.compare import Bone
 from napari_bmetk import _texts as texts
 from napari_bmetk._layers import ROLES, exam_title, result_layers
-from napari_bmetk._rows import Row
+from napari_bmetk._rows import Row, spoken
 from napari_bmetk._session import Session
 from napari_bmetk._view import frame
 
@@ -50,19 +51,20 @@ class Compare:
         self.hide()
         session = self._session
         here, there = session.results[session.current], session.results[other]
-        value = _bone_value(session, other, row)
-        fit = register_bone(here.bones, there.bones, value)
+        bone = _bone_of(here, there, row)
+        fit = register_bone(here, there, bone)
         carried = carry(replace(there, probability=None), here, fit.transform)
         layers = [Layer.create(*data) for data in result_layers(carried, name=other)]
         earlier = str(there.exam.date) < str(here.exam.date)
         self._arrange(layers, first=earlier)
-        bone = here.bones.meaning[value]
-        return texts.COMPARED.format(
-            bone=f"{bone.name} {bone.side or ''}".strip().capitalize(),
-            other=exam_title(there.exam),
-            exam=exam_title(here.exam),
-            residual=fit.residual_mm,
-        )
+        told = {
+            "bone": " ".join([spoken(bone[0]), *([bone[1].value] if bone[1] else [])]),
+            "other": exam_title(there.exam),
+            "exam": exam_title(here.exam),
+        }
+        if fit.residual_mm is None:
+            return texts.COMPARED_BY_MIDDLE.format(**told, doubt=fit.doubt)
+        return texts.COMPARED.format(**told, residual=fit.residual_mm)
 
     def hide(self) -> None:
         """Show one exam alone again."""
@@ -128,18 +130,13 @@ def _stand_in(layer: Layer) -> Layer:
     )
 
 
-def _bone_value(session: Session, other: str, row: Row | None) -> int:
+def _bone_of(here: ExamResult, there: ExamResult, row: Row | None) -> Bone:
     """Choose the bone of a row, or the largest bone that both exams show."""
-    here, there = session.results[session.current].bones, session.results[other].bones
-    shared = set(here.present()) & set(there.present())
+    there_too = bones_of(there)
+    shared = [bone for bone in bones_of(here) if bone in there_too]
     if not shared:
         raise InputError(
             "the two exams share no bone, so neither can be laid over the other; choose one of the same joint"
         )
     wanted = row.lesion or row.region if row is not None else None
-    for value in sorted(shared):
-        label = here.meaning[value]
-        if wanted is not None and (label.name, label.side) == (wanted.bone, wanted.side):
-            return value
-    counts = Counter({value: int(np.count_nonzero(here.labels.array == value)) for value in shared})
-    return counts.most_common(1)[0][0]
+    return next((it for it in shared if wanted and it == (wanted.bone, wanted.side)), shared[0])

@@ -95,6 +95,7 @@ class CoursePanel(QWidget):
 
     def judge(self, verdict: Verdict) -> None:
         """Accept or cut the link of the row."""
+        self._session.follow_now()
         number = self.link_table.currentRow()
         if not self._session.is_editable or not 0 <= number < len(self.links):
             self._session.said.emit(texts.NO_ROW if self._session.is_editable else texts.READ_ONLY)
@@ -106,6 +107,7 @@ class CoursePanel(QWidget):
 
     def link_rows(self, rows: Sequence[Row]) -> None:
         """Draw a link between the lesions of two rows of the review's table."""
+        self._session.follow_now()
         lesions = [row for row in rows if row.lesion is not None and not row.is_rejected]
         if not self._session.is_editable or len(lesions) != 2 or lesions[0].exam == lesions[1].exam:
             self._session.said.emit(texts.LINK_DRAW_HINT if self._session.is_editable else texts.READ_ONLY)

@@ -37,7 +37,7 @@ def read_result(path: str | Path) -> list[LayerData]:
         If there is no result, or a damaged one.
     """
     from bmetk.review import open_review
-    from napari_bmetk._session import spare_folder
+    from napari_bmetk._places import spare_folder
 
     return review_layers(open_review(result_folder(path), spare=spare_folder()))
 

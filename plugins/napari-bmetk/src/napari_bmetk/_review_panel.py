@@ -31,7 +31,6 @@ from bmetk.exam import Finding, Lesion
 from bmetk.review import with_finding
 from napari_bmetk import _texts as texts
 from napari_bmetk import _tools as tools
-from napari_bmetk._layers import exam_title
 from napari_bmetk._rows import Row, Rows
 from napari_bmetk._session import Session
 from napari_bmetk._tools import Tool, Tools
@@ -45,6 +44,7 @@ _TOOLS = {
 }
 _FADED = QColor(150, 150, 150)
 _FINDINGS_PX = 76
+_NARROW = "font-size: 8pt"  # so that all columns, the verdict too, fit beside the picture
 
 
 class ReviewPanel(QWidget):
@@ -59,6 +59,7 @@ class ReviewPanel(QWidget):
         self.rows: list[Row] = []
         self._maker = Rows()
         self.table = make_table(texts.COLUMNS)
+        self.table.setStyleSheet(_NARROW)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tool_buttons = {tool: QPushButton(text) for tool, text in _TOOLS.items()}
         self.accept_button = QPushButton(texts.ACCEPT)
@@ -144,6 +145,9 @@ class ReviewPanel(QWidget):
         self.brush_box.setValue(self.brush_box.value() * factor)
 
     def _write_rows(self) -> None:
+        # Widths follow once all is written: at each cell they would take seconds in a long course.
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.clearSpans()
         self.table.setRowCount(len(self.rows))
         for number, row in enumerate(self.rows):
@@ -151,6 +155,7 @@ class ReviewPanel(QWidget):
                 self.table.setSpan(number, 0, 1, len(texts.COLUMNS))
             for column, text in enumerate(row.cells):
                 self.table.setItem(number, column, _item(row, text, column))
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 
     def _select_like(self, before: Row | None) -> None:
         """Select the row that shows what the selected one showed."""
@@ -206,10 +211,12 @@ class ReviewPanel(QWidget):
         row = self.rows[number]
         if row.exam != self._session.current:
             self.take_tool(Tool.LOOK)
-            self._session.current = row.exam
-            self._list_findings()
-            self._list_regions()
         self.chosen.emit(row)
+
+    def _on_turned(self) -> None:
+        """List findings and regions of the exam that is looked at now."""
+        self._list_findings()
+        self._list_regions()
 
     def _on_finding(self, item: QListWidgetItem) -> None:
         finding: Finding = item.data(Qt.ItemDataRole.UserRole)
@@ -295,6 +302,7 @@ class ReviewPanel(QWidget):
     def _connect(self) -> None:
         for tool, button in self.tool_buttons.items():
             button.clicked.connect(lambda _checked=False, tool=tool: self.take_tool(tool))
+        self._session.turned.connect(self._on_turned)
         self.table.cellClicked.connect(self._on_clicked)
         self.accept_button.clicked.connect(self.accept)
         self.reject_button.clicked.connect(self.reject)
@@ -319,11 +327,6 @@ def make_table(columns: tuple[str, ...]) -> QTableWidget:
     table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
     return table
-
-
-def row_title(row: Row, session: Session) -> str:
-    """Name a row in a sentence."""
-    return texts.AT.format(what=row.what, exam=exam_title(session.results[row.exam].exam))
 
 
 def _item(row: Row, text: str, column: int) -> QTableWidgetItem:

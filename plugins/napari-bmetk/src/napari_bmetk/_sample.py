@@ -70,7 +70,7 @@ def simulate(course_id: str, cache: Path, on_progress: Callable[[str, float], No
 
 
 def _cache() -> Path:
-    from napari_bmetk._session import spare_folder
+    from napari_bmetk._places import spare_folder
 
     return spare_folder().parent / "samples"
 

@@ -169,7 +169,7 @@ def free_folder(study: Path) -> Path:
     """Name the folder of a result: beside the study, or in the reader's own data where that is read-only."""
     import os
 
-    from napari_bmetk._session import spare_folder
+    from napari_bmetk._places import spare_folder
 
     parent = study.parent if os.access(study.parent, os.W_OK) else spare_folder().parent / "results"
     number = 1

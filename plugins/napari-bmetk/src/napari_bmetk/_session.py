@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import napari
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Labels, Layer
-from qtpy.QtCore import QObject, QStandardPaths, QTimer, Signal
+from napari.layers import Layer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from bmetk import BmetkError, ExamResult, Timeline
 from bmetk.image import LabelMap
 from bmetk.review import (
     Draft,
+    LinkVerdict,
     Review,
     drop_draft,
     is_touched,
@@ -25,40 +26,28 @@ from bmetk.review import (
     review_timeline,
     save_draft,
     with_exams,
-    with_marks,
 )
 from napari_bmetk import _texts as texts
-from napari_bmetk._frame import Frame
+from napari_bmetk._drawn import Change, ExamView, edited, labels_of, with_labels
+from napari_bmetk._history import History
 from napari_bmetk._layers import EDITED
+from napari_bmetk._places import spare_folder
 
-_SETTLE_MS, _AUTOSAVE_MS = 30, 1500
-
-
-@dataclass(slots=True)
-class ExamView:
-    """The layers of one exam, and what they held when they were last measured."""
-
-    name: str
-    frame: Frame
-    layers: dict[str, Layer] = field(default_factory=dict)
-    seen: dict[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
-
-
-def spare_folder() -> Path:
-    """Name the reader's own folder for drafts of results that lie in read-only folders."""
-    place = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
-    return Path(place) / "napari-bmetk" / "drafts"
+_SETTLE_MS, _LATER_MS, _AUTOSAVE_MS = 30, 600, 1500
+_LONGEST_S = 0.25  # that following the course may add to a stroke
 
 
 class Session(QObject):
     """One result under review in one window.
 
-    ``opened``, ``measured`` and ``closed`` tell the panels; ``said`` carries a sentence to the reader.
+    ``opened``, ``measured``, ``closed`` and ``turned`` (to another exam) tell the panels; ``said`` carries a
+    sentence to the reader.
     """
 
     opened = Signal()
     measured = Signal()
     closed = Signal()
+    turned = Signal()
     said = Signal(str)
 
     def __init__(self, viewer: napari.Viewer, spare: Path | None = None) -> None:
@@ -70,12 +59,17 @@ class Session(QObject):
         self.timeline: Timeline | None = None
         self.views: dict[str, ExamView] = {}
         self.current = ""
-        self.edited: list[Labels] = []
+        self.history = History()
         self.seconds = 0.0
         """What the last measurement took."""
+        self.following_s = 0.0  # what it took; a long course is followed when the hand rests
+        self.is_behind = False  # whether events and links wait to follow an edit
         self._locked = False
         self._unseen: list[Layer] = []
+        self._unmeasured: dict[str, None] = {}
+        self._ended: list[Layer] = []
         self._settle = self._timer(_SETTLE_MS, self.take_edits)
+        self._later = self._timer(_LATER_MS, self.follow_now)
         self._autosave = self._timer(_AUTOSAVE_MS, self.save)
 
     @property
@@ -96,6 +90,7 @@ class Session(QObject):
     def adopt(self, review: Review) -> None:
         """Open a review; its layers come one by one after it."""
         self.review = review
+        self.history.clear()
         self.results = {
             name: measure_draft(draft) if is_touched(draft) else draft.base
             for name, draft in review.drafts.items()
@@ -104,6 +99,7 @@ class Session(QObject):
         self.results = dict(sorted(self.results.items(), key=lambda it: str(it[1].exam.date or "9")))
         self.current = next(reversed(self.results))
         self._follow()
+        self.following_s *= len(self.results) > 3  # of a short course most was to register bones, once
         self.opened.emit()
         if review.trouble or review.restored:
             self.said.emit(review.trouble or texts.RESTORED)
@@ -121,6 +117,8 @@ class Session(QObject):
         view.layers[role] = layer
         if role in EDITED:
             view.seen[role] = np.array(layer.data)
+            if self.review is not None and name in self.review.drafts:
+                view.noted[role] = labels_of(self.review.drafts[name], role)
             layer.editable = self.is_editable
             layer.events.paint.connect(self._on_stroke)
             layer.events.set_data.connect(self._on_set_data)
@@ -144,24 +142,30 @@ class Session(QObject):
         if self._autosave.isActive():
             self.save()
         self._settle.stop()
+        self._later.stop()
+        self.is_behind = False
         self.review, self.timeline, self.current = None, None, ""
-        self.results, self.views, self.edited = {}, {}, []
+        self.results, self.views = {}, {}
+        self.history.clear()
         self.closed.emit()
 
     def change(self, draft: Draft) -> None:
-        """Put another draft of the exam looked at in the place of the one at hand, and measure."""
+        """Put another draft of the exam looked at in the place of the one at hand, as one step of undo."""
         assert self.review is not None
-        self.review = self.review.with_draft(self.current, draft)
-        self._measure([self.current])
+        name, before = self.current, self.review.drafts[self.current]
+        self.review = self.review.with_draft(name, draft)
+        self._measure([name])
+        self.history.add(lambda: self._decide(name, before), lambda: self._decide(name, draft))
 
-    def change_verdicts(self, verdicts: tuple[Any, ...]) -> None:
-        """Take the reader's word on links."""
+    def change_verdicts(self, verdicts: tuple[LinkVerdict, ...]) -> None:
+        """Take the reader's word on links, as one step of undo."""
         assert self.review is not None
-        self.review = replace(self.review, verdicts=verdicts)
-        self._measure([])
+        before = self.review.verdicts
+        self._judge(verdicts)
+        self.history.add(lambda: self._judge(before), lambda: self._judge(verdicts))
 
     def set_voxels(self, role: str, chosen: npt.NDArray[np.bool_], value: int) -> bool:
-        """Write a value where the display shows it, as one step that can be undone; False if nowhere."""
+        """Write a value where the display shows it, as one step of undo; False if nowhere."""
         layer = self.views[self.current].layers[role]
         index = np.nonzero(chosen)
         if not len(index[0]):
@@ -171,33 +175,37 @@ class Session(QObject):
         return True
 
     def set_labels(self, role: str, labels: LabelMap) -> None:
-        """Take labels on the exam's own grid, exactly, as one step that can be undone on the display."""
+        """Take labels on the exam's own grid, exactly, as one step of undo."""
+        name = self.current
+        self._put(name, role, labels)
+        self._measure([name])
+        self._note_step(self.views[name].layers[role])
+
+    def take_up(self, name: str, draft: Draft) -> None:
+        """Show another draft of an exam, edema found anew, as one step of undo."""
         assert self.review is not None
-        view, draft = self.views[self.current], self.review.drafts[self.current]
-        shown, layer = view.frame.show_labels(labels), view.layers[role]
-        index = np.nonzero(shown != layer.data)
-        view.seen[role] = shown
-        self.review = self.review.with_draft(view.name, _with_labels(draft, role, labels))
-        if len(index[0]):
-            layer.data_setitem(index, shown[index])
-            self._remember(layer)
-        self._measure([view.name])
+        before = self.review.drafts[name]
+        self._show_draft(name, draft)
+        self.history.add(lambda: self._show_draft(name, before), lambda: self._show_draft(name, draft))
 
     def undo(self) -> None:
-        """Undo the last stroke, in whichever layer it was."""
-        if self.edited:
-            self.edited[-1].undo()
+        """Take the last stroke or decision back."""
+        self._step(self.history.undo)
 
     def redo(self) -> None:
-        """Do again what was undone."""
-        if self.edited:
-            self.edited[-1].redo()
+        """Do again what was taken back."""
+        self._step(self.history.redo)
 
     def take_edits(self) -> None:
         """Carry what was painted to the drafts, and measure the exams that it changed."""
         self._settle.stop()
         layers, self._unseen = self._unseen, []
         changed = dict.fromkeys(name for layer in layers if (name := self._take_edit(layer)))
+        changed |= self._unmeasured
+        self._unmeasured = {}
+        for layer in self._ended:
+            self._note_step(layer)
+        self._ended.clear()
         if changed:
             self._measure(list(changed))
 
@@ -217,6 +225,71 @@ class Session(QObject):
         if self.spare in path.parents:
             self.said.emit(texts.DRAFT_ASIDE)
 
+    def _step(self, go: Callable[[], None]) -> None:
+        """Go a step back or forth; a signed version stays as it is."""
+        if not self.is_open:
+            return
+        if not self.is_editable:
+            self.said.emit(texts.READ_ONLY)
+            return
+        self.take_edits()
+        go()
+        self.take_edits()
+
+    def _decide(self, name: str, told: Draft) -> None:
+        """Take the decisions of a draft; what is drawn stays."""
+        assert self.review is not None
+        now = self.review.drafts[name]
+        drawn = replace(told, marks=now.marks, bones=now.bones, regions=now.regions)
+        self.review = self.review.with_draft(name, drawn)
+        self._measure([name])
+
+    def _judge(self, verdicts: tuple[LinkVerdict, ...]) -> None:
+        assert self.review is not None
+        self.review = replace(self.review, verdicts=verdicts)
+        self._measure([])
+
+    def _put(self, name: str, role: str, labels: LabelMap) -> None:
+        """Put labels into a draft and show them."""
+        assert self.review is not None
+        view = self.views[name]
+        self.review = self.review.with_draft(name, with_labels(self.review.drafts[name], role, labels))
+        layer, shown = view.layers[role], view.frame.show_labels(labels)
+        view.seen[role] = shown
+        index = np.nonzero(shown != layer.data)
+        layer.data[index] = shown[index]
+        layer.refresh()
+
+    def _note_step(self, layer: Layer) -> None:
+        """Remember what was drawn in a layer since the last step as one step of undo."""
+        view, role = self.views.get(layer.metadata["bmetk_exam"]), layer.metadata["bmetk_role"]
+        if self.review is None or view is None or role not in view.noted:
+            return
+        now = labels_of(self.review.drafts[view.name], role)
+        change = Change.between(view.noted[role], now)
+        view.noted[role] = now
+        if len(change.index):
+            self.history.add(
+                lambda: self._draw(view.name, role, change.undone),
+                lambda: self._draw(view.name, role, change.redone),
+            )
+
+    def _draw(self, name: str, role: str, changed: Callable[[LabelMap], LabelMap]) -> None:
+        assert self.review is not None
+        labels = changed(labels_of(self.review.drafts[name], role))
+        self._put(name, role, labels)
+        self.views[name].noted[role] = labels
+        self._measure([name])
+
+    def _show_draft(self, name: str, draft: Draft) -> None:
+        assert self.review is not None
+        self.review = self.review.with_draft(name, draft)
+        for role in EDITED:
+            if role in self.views[name].layers:
+                self._put(name, role, labels_of(draft, role))
+                self.views[name].noted[role] = labels_of(draft, role)
+        self._measure([name])
+
     def reshow(self, review: Review) -> None:
         """Show another state of the same review (signed, reopened, edema found anew) in its layers."""
         if self.review is not None:
@@ -226,10 +299,10 @@ class Session(QObject):
             draft = review.drafts.get(name)
             if draft is None:
                 continue
-            maps = {"edema": draft.marks, "bones": draft.bones.labels, "regions": draft.regions.labels}
-            for role, labels in maps.items():
+            for role in EDITED:
                 if role in view.layers:
-                    self._reshow_labels(view, role, view.frame.show_labels(labels))
+                    self._reshow_labels(view, role, view.frame.show_labels(labels_of(draft, role)))
+                    view.noted[role] = labels_of(draft, role)
 
     def lock(self, locked: bool) -> None:
         """Keep everything as it is while it is being written."""
@@ -259,30 +332,39 @@ class Session(QObject):
             view.name, edited(self.review.drafts[view.name], role, view.frame, before, after)
         )
         view.seen[role] = np.array(after)
-        self._remember(layer)
         return view.name
-
-    def _remember(self, layer: Labels) -> None:
-        """Note which layer the next undo is for."""
-        self.edited = [*(it for it in self.edited if it is not layer), layer]
 
     def _measure(self, names: list[str]) -> None:
         assert self.review is not None
         start = perf_counter()
         for name in names:
             self.results[name] = measure_draft(self.review.drafts[name])
-        self._follow()
+        if names and self.following_s > _LONGEST_S:
+            self.is_behind = True
+            self._later.start()
+        else:
+            self._follow()
         self.seconds = perf_counter() - start
         self._autosave.start()
         self.measured.emit()
 
+    def follow_now(self) -> None:
+        """Follow the course through what was edited, if that still waits for the hand to rest."""
+        if self.review is not None and self.is_behind:
+            self._follow()
+            self.measured.emit()
+
     def _follow(self) -> None:
         assert self.review is not None
+        self._later.stop()
+        self.is_behind = False
+        start = thread_time()
         try:
             self.timeline = review_timeline(self.review, self.results)
         except BmetkError as error:
             self.timeline = None
             self.said.emit(str(error))
+        self.following_s = thread_time() - start
 
     def _refusal(self, review: Review) -> str:
         who = {result.exam.patient.pseudonym for result in self.results.values()}
@@ -290,7 +372,17 @@ class Session(QObject):
         return texts.OTHER_RESULT if who & other else texts.OTHER_PATIENT
 
     def _on_stroke(self, event: Any) -> None:
-        self._notice(event.source)
+        """Take a stroke that has ended as a step of undo; it is measured when the hand rests.
+
+        napari tells of some edits (its bucket) before it makes them: those are taken with what comes next.
+        """
+        layer = event.source
+        self._notice(layer)
+        name = self._take_edit(layer)
+        if name is not None:
+            self._unmeasured[name] = None
+        self._note_step(layer)
+        self._ended.append(layer)
 
     def _on_set_data(self, event: Any) -> None:
         self._notice(event.source)
@@ -306,25 +398,3 @@ class Session(QObject):
         timer.setInterval(wait_ms)
         timer.timeout.connect(then)
         return timer
-
-
-def edited(
-    draft: Draft,
-    role: str,
-    frame: Frame,
-    before: npt.NDArray[np.uint8],
-    after: npt.NDArray[np.uint8],
-) -> Draft:
-    """Carry an edit of one layer to a draft."""
-    maps = {"edema": draft.marks, "bones": draft.bones.labels, "regions": draft.regions.labels}
-    array = frame.take_back(maps[role].array, before, after)
-    return _with_labels(draft, role, LabelMap(array, maps[role].grid))
-
-
-def _with_labels(draft: Draft, role: str, labels: LabelMap) -> Draft:
-    """Put labels into the part of a draft that a role names."""
-    if role == "edema":
-        return with_marks(draft, labels.array)
-    if role == "bones":
-        return replace(draft, bones=replace(draft.bones, labels=labels))
-    return replace(draft, regions=replace(draft.regions, labels=labels))

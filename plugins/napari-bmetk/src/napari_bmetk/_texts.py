@@ -7,17 +7,18 @@ TABS = ("Review", "Series", "Course", "Sign")
 
 HINT = (
     "Drop a study or a result on the window, or take one from File > Open Sample. Then: Run, click a row, "
-    "paint with B, erase with E, sign. F1 lists the keys."
+    "scroll with the wheel, paint with B, erase with E, sign. F1 lists the keys."
 )
 RESEARCH = "Research use only: not a medical device."
 KEYS = (
+    ("mouse wheel", "next / previous slice; with Shift: zoom at the mouse"),
     ("N / Shift+N", "next / previous lesion"),
     ("B, E", "paint, erase"),
     ("G", "grow from a click"),
     ("T", "threshold brush, within the bone"),
     ("V", "look: pan, zoom, scroll"),
     ("[ , ]", "smaller, larger brush"),
-    ("Ctrl+Z / Ctrl+Shift+Z", "undo / redo a stroke"),
+    ("Ctrl+Z / Ctrl+Shift+Z", "undo / redo a stroke, a decision, a link"),
     ("A, X", "accept, reject the lesion of the row"),
     ("S", "split the lesion at its regions"),
     ("O", "show or hide what is drawn over the picture"),
@@ -56,6 +57,7 @@ BONES_HINT = "Paint with the number of a bone; then run the edema step again in 
 PLANES = ("Axial", "Coronal", "Sagittal", "3D")
 COMPARE, COMPARE_WITH, NO_COMPARE = "Side by side with", "earlier exam", "one exam alone"
 COMPARED = "{bone} of {other} laid over {exam}; {residual:.1f} mm left between the surfaces."
+COMPARED_BY_MIDDLE = "{bone} of {other} laid over {exam} by its middle alone: {doubt}."
 LINKS = "Lesions taken for one in two exams"
 LINK_COLUMNS = ("From", "To", "Overlap", "Verdict")
 LINK_ACCEPT, LINK_CUT, LINK_DRAW = "Accept", "Cut", "Draw between two rows"

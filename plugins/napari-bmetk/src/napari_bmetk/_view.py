@@ -127,11 +127,15 @@ def look_from_the_front(viewer: napari.Viewer) -> None:
 
 
 def frame(viewer: napari.Viewer, layer: Layer) -> None:
-    """Let one layer fill the picture, whatever else is open."""
+    """Let one layer fill the picture, whatever else is open; in space as seen from the front."""
     viewer.reset_view()
     shown = list(viewer.dims.displayed)
     whole, part = (np.ptp(extent.world, axis=0)[shown] for extent in (viewer.layers.extent, layer.extent))
     viewer.scene.camera.zoom *= float((whole / np.maximum(part, 1e-6)).min())
+    middle = layer.extent.world.mean(axis=0)
+    viewer.scene.camera.center = tuple(float(middle[axis]) for axis in viewer.dims.order)
+    if viewer.dims.ndisplay == len(AXES):
+        look_from_the_front(viewer)
 
 
 def fly_to(viewer: napari.Viewer, point_mm: npt.ArrayLike) -> None:

@@ -27,26 +27,18 @@ from napari_bmetk._compare import Compare
 from napari_bmetk._course_panel import CoursePanel
 from napari_bmetk._frame import native_plane
 from napari_bmetk._keys import bind_keys
+from napari_bmetk._look import Look, Rest
 from napari_bmetk._reader import read_study, review_layers
-from napari_bmetk._review_panel import ReviewPanel, row_title
-from napari_bmetk._rows import Row, region_point, spoken
+from napari_bmetk._review_panel import ReviewPanel
+from napari_bmetk._rows import Row, spoken
 from napari_bmetk._series_panel import SeriesPanel
 from napari_bmetk._session import Session
 from napari_bmetk._sign_panel import SignPanel
 from napari_bmetk._tools import Tools
-from napari_bmetk._view import (
-    fly_to,
-    frame,
-    look_from_the_front,
-    name_edges,
-    orient,
-    show_plane,
-    toggle_layers,
-)
+from napari_bmetk._view import show_plane
 from napari_bmetk._worker import Job
 
 _WIDTH_PX = 540
-_DRAWN = ("probability", "bones", "regions", "edema")
 
 
 class ReviewWidget(QWidget):
@@ -70,8 +62,8 @@ class ReviewWidget(QWidget):
         self.course = CoursePanel(self.session)
         self.signature = SignPanel(self.session, self.job)
         self.plane_buttons = [QPushButton(text) for text in texts.PLANES]
-        self._hidden: list[Layer] = []
-        self._turning = False
+        self.look: Look = Look(self.session, self.compare)
+        self._rest = Rest(self)
         self._lay_out()
         self._connect()
         bind_keys(self, napari_viewer)
@@ -87,71 +79,13 @@ class ReviewWidget(QWidget):
         """Tell the reader something."""
         self.message.setText(sentence)
 
-    def go_to(self, row: Row) -> None:
-        """Fly to what a row lists, and show its exam alone."""
-        if not row.is_imaged:
-            self.say(texts.NOT_IMAGED.format(region=row.what))
-            return
-        self.show_exam(row.exam)
-        if row.is_exam:
-            self.say(row.what)
-            return
-        point = row.point_mm or (
-            None if row.region is None else region_point(self.session.results[row.exam], row.region)
-        )
-        if point is None:
-            self.say(texts.NOT_IMAGED.format(region=row.what))
-            return
-        fly_to(self._viewer, point)
-        self.say(row_title(row, self.session))
-
     def go_to_worst(self) -> None:
         """Go to the largest lesion of the latest exam that has one, else to the latest exam."""
         lesions = [row for row in self.review.rows if row.lesion is not None and not row.is_rejected]
         last = [row for row in lesions if lesions and row.exam == lesions[-1].exam]
         for row in [*last[:1], *([] if last else self.review.rows[-1:])]:
             self.table.setCurrentCell(self.review.rows.index(row), 0)
-            self.go_to(row)
-
-    def show_exam(self, name: str) -> None:
-        """Show one exam alone: turn to its own plane and let it fill the picture, if another was shown."""
-        view = self.session.views.get(name)
-        if view is None:
-            return
-        self.session.current = name
-        own = list(view.layers.values())
-        others = [
-            layer for it in self.session.views.values() if it is not view for layer in it.layers.values()
-        ]
-        if self.compare.is_shown and others and any(layer.visible for layer in own):
-            return
-        if not any(layer.visible for layer in others) and any(layer.visible for layer in own):
-            return
-        for layer in others:
-            layer.visible = False
-        picture = "fluid" if "fluid" in view.layers else "ratio"
-        for role, layer in view.layers.items():
-            layer.visible = role in (picture, "regions", "edema")
-        show_plane(self._viewer, native_plane(view.frame.native))
-        frame(self._viewer, view.layers["regions"])
-
-    def show_plane(self, plane: int) -> None:
-        """Show another plane at the same place: 0 axial, 1 coronal, 2 sagittal, 3 in space."""
-        point = tuple(self._viewer.dims.point)
-        show_plane(self._viewer, plane)
-        view = self.session.views.get(self.session.current)
-        if view is not None and "regions" in view.layers:
-            frame(self._viewer, view.layers["regions"])
-        for axis, value in enumerate(point):
-            self._viewer.dims.set_point(axis, value)
-
-    def next_plane(self) -> None:
-        """Show the next plane."""
-        self.show_plane((self._viewer.dims.order[0] + 1) % 3)
-
-    def toggle_drawn(self) -> None:
-        """Hide what is drawn over the picture, or show it again."""
-        self._hidden = toggle_layers(self._viewer, _DRAWN, self._hidden)
+            self.look.go_to(row)
 
     def show_keys(self) -> None:
         """List the keys."""
@@ -216,8 +150,7 @@ class ReviewWidget(QWidget):
         def show(found: object) -> None:
             review = self.session.review
             if isinstance(found, Draft) and review is not None and name in review.drafts:
-                self.session.reshow(review.with_draft(name, found))
-                self.session.current = name
+                self.session.take_up(name, found)
                 self.session.save()
                 self.say(texts.EDEMA_AGAIN)
 
@@ -256,7 +189,7 @@ class ReviewWidget(QWidget):
             if self.series.folder != folder:
                 self.open_study(folder)
             if layer.visible:
-                self._look_at(layer)
+                self.look.show_series(layer)
             return
         if "bmetk_review" not in layer.metadata:
             return
@@ -266,13 +199,6 @@ class ReviewWidget(QWidget):
         bind_keys(self, layer)
         if layer.metadata["bmetk_role"] == "regions":
             show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
-
-    def _look_at(self, layer: Layer) -> None:
-        """Show the middle of a series that was dropped."""
-        shown = layer.metadata["bmetk_frame"]
-        show_plane(self._viewer, native_plane(shown.native))
-        frame(self._viewer, layer)
-        fly_to(self._viewer, shown.grid.centre_mm)
 
     def _refuse(self, layer: Layer) -> None:
         if layer in self._viewer.layers:
@@ -290,7 +216,7 @@ class ReviewWidget(QWidget):
             found = row.region
             if row.exam == exam and found is not None and (found.region, found.side) == (region, side):
                 self.table.setCurrentCell(number, 1)
-                self.go_to(row)
+                self.look.go_to(row)
                 return
         self.say(texts.NOT_IMAGED.format(region=spoken(region)))
 
@@ -309,21 +235,8 @@ class ReviewWidget(QWidget):
     def _on_removed(self, event: Any) -> None:
         self.session.forget(event.value)
 
-    def _on_view_turned(self, _event: Any) -> None:
-        if self._turning:
-            return
-        self._turning = True
-        try:
-            orient(self._viewer)
-            if self._viewer.dims.ndisplay == 3:
-                look_from_the_front(self._viewer)
-            name_edges(self._viewer)
-        finally:
-            self._turning = False
-
-    def _on_camera_turned(self, _event: Any) -> None:
-        if self._viewer.dims.ndisplay == 3:
-            name_edges(self._viewer)
+    def _on_scrolled(self, _event: Any) -> None:
+        self._rest.begin()
 
     def _on_progress(self, stage: str, fraction: float) -> None:
         self.bar.setFormat(f"{stage} %p%")
@@ -370,12 +283,12 @@ class ReviewWidget(QWidget):
 
     def _connect(self) -> None:
         for plane, button in enumerate(self.plane_buttons):
-            button.clicked.connect(lambda _checked=False, plane=plane: self.show_plane(plane))
+            button.clicked.connect(lambda _checked=False, plane=plane: self.look.show_plane(plane))
         session = self.session
         session.said.connect(self.say)
         for signal in (session.opened, session.measured, session.closed):
             signal.connect(self._on_opened)
-        self.review.chosen.connect(self.go_to)
+        self.review.chosen.connect(self.look.go_to)
         self.review.again_button.clicked.connect(self.find_edema_again)
         self.course.asked.connect(self._on_course_asked)
         self.course.compare_asked.connect(self._on_compare)
@@ -391,9 +304,7 @@ class ReviewWidget(QWidget):
         # Bound methods alone: napari holds them weakly, so a closed dock is not called any more.
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.layers.events.removed.connect(self._on_removed)
-        self._viewer.dims.events.order.connect(self._on_view_turned)
-        self._viewer.dims.events.ndisplay.connect(self._on_view_turned)
-        self._viewer.scene.camera.events.angles.connect(self._on_camera_turned)
+        self._viewer.dims.events.current_step.connect(self._on_scrolled)
 
     def _selected_rows(self) -> list[Row]:
         numbers = sorted({index.row() for index in self.table.selectedIndexes()})
