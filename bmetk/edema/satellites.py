@@ -131,11 +131,11 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
-    bounds = zip(settings.fat_loss, settings.fat_probability, strict=True)
-    return (
-        any(piece.lost < loss and piece.likely < likely for loss, likely in bounds)
-        or piece.water_slope > settings.fat_slope
-        or (piece.fat > settings.fat_nearby and piece.lost < settings.fat_nearby_loss)
+    if piece.lost < settings.fat_loss or piece.water_slope > settings.fat_slope:
+        return True
+    bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
+    return any(
+        piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
     )
 
 
@@ -158,7 +158,8 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     """Judge a piece of a bone that may hold red marrow."""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
-    if doubtful or piece.deviations < settings.red_deviations:
+    unclear = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
+    if doubtful or unclear:
         return "red marrow"
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 

@@ -53,13 +53,12 @@ class EdemaSettings:
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
-    fat_loss, fat_probability : what has lost less of its T1 signal than one of these, and is less likely in
-        the mean than its partner, is unsuppressed fat
+    fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
-    fat_nearby, fat_nearby_loss : and what has lost less T1 than the second where more than the first of the
-        fat nearby is not suppressed
-    red_deviations : in bones that may hold red marrow, what stands out of the bone's scatter by less is red
-        marrow
+    fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
+        first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
+    red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
+        by less than the first and is less likely than the second in the mean is red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -98,12 +97,13 @@ class EdemaSettings:
     cyst_contrast: float = 1.5
     lonely_probability: float = 0.55
     lonely_ml: tuple[float, float] = (0.2, 1.0)
-    fat_loss: tuple[float, float] = (0.06, 0.12)
-    fat_probability: tuple[float, float] = (1.1, 0.66)
+    fat_loss: float = 0.06
     fat_slope: float = 4.0
-    fat_nearby: float = 0.4
-    fat_nearby_loss: float = 0.3
+    fat_nearby: tuple[float, float] = (0.4, 0.05)
+    fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
+    fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
     red_deviations: float = 2.5
+    red_probability: float = 0.8
     doubtful_probability: tuple[float, float] = (0.66, 0.72)
     red_water_slope: tuple[float, float] = (1.2, 0.95)
     fatty_probability: tuple[float, float] = (0.3, 0.6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
@@ -76,8 +77,9 @@ def test_bright_marrow_that_lost_little_t1_is_fat_where_the_fat_nearby_is_bright
 
 
 def test_what_hardly_leaves_the_scatter_of_red_marrow_is_red_marrow() -> None:
-    assert run(5.9, 0.6, fatty=[], noise=2.0) == (True, True)
-    assert run(5.9, 0.6, fatty=[2], noise=2.5) == (False, True)
+    assert run(5.9, 0.6, fatty=[], noise=2.0, likely=0.75) == (True, True)
+    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.75) == (False, True)
+    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.85) == (True, True)
 
 
 SPECK = (slice(2, 4), slice(10, 15), slice(40, 50))
@@ -105,6 +107,11 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].all(where=edema)
 
 
-def test_the_less_t1_is_lost_the_surer_the_network_must_be() -> None:
-    assert run(3.0, 0.91, fatty=[1], water_share=0.05, likely=0.6) == (True, False)
-    assert run(3.0, 0.91, fatty=[1], water_share=0.05, likely=0.8) == (True, True)
+@pytest.mark.parametrize(
+    ("likely", "unsuppressed", "kept"), [(0.6, 0.1, False), (0.8, 0.1, True), (0.6, 0.0, True)]
+)
+def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1(
+    likely: float, unsuppressed: float, kept: bool
+) -> None:
+    scanned = {"water_share": 0.05, "likely": likely, "unsuppressed": unsuppressed}
+    assert run(3.0, 0.91, fatty=[1], **scanned) == (True, kept)
