@@ -254,7 +254,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ExamResult:
     """Everything that was found in one exam, on the grid of the fluid-sensitive series.
 

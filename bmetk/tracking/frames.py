@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,7 @@ FRAME_MM = 1.5
 _MARGIN_MM = 15.0
 _KEPT = 64
 """Bones that are kept prepared: a reader's stroke changes the edema, not the bones."""
+_STILL = RigidTransform.identity()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,9 +84,9 @@ def build_frames(
     shown = list(zip(exams, results, strict=True))
     for bone in _bones_with_lesions(results):
         views = [
-            _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result, bone))
+            _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result.bones, bone))
             for exam, result in shown
-            if _value(result, bone) is not None
+            if _number(result.bones, bone) is not None
         ]
         views.sort(key=lambda view: -view.bone_ml)
         made = []
@@ -112,12 +114,9 @@ def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
     return sorted(found, key=lambda bone: (bone[0], bone[1] or ""))
 
 
-def _value(result: ExamResult, bone: Bone) -> int | None:
-    """Find the number of a bone in an exam's label map; None where the exam does not show it."""
-    return _number(result.bones, bone)
-
-
+@lru_cache(maxsize=_KEPT)
 def _number(bones: Segmentation, bone: Bone) -> int | None:
+    """Find the number of a bone in an exam's label map; None where the exam does not show it."""
     named = [value for value, label in bones.meaning.items() if (label.name, label.side) == bone]
     return next((value for value in named if (bones.labels.array == value).any()), None)
 
@@ -126,8 +125,8 @@ def _build(
     bone: Bone, shown: Sequence[_Shown], settings: BoneRegistrationSettings | None
 ) -> tuple[BoneFrame, list[BoneMatch]]:
     reference, *others = shown
-    grid = _frame_grid(reference.result, bone)
-    carried = {reference.exam.name: _carry(reference.result, bone, grid, RigidTransform.identity())}
+    grid = _frame_grid(reference.result.bones, bone)
+    carried = {reference.exam.name: _carry(reference.result, bone, grid, _STILL)}
     matches = []
     for other in others:
         if not _have_part_in_common(reference.view, other.view):
@@ -193,17 +192,37 @@ def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tup
         yield regions.meaning[int(value)].name, grid.to_world(centre)
 
 
-def _bone_ml(result: ExamResult, bone: Bone) -> float:
-    return result.bones.labels.mask(_value(result, bone) or 0).volume_ml
+@lru_cache(maxsize=_KEPT)
+def _bone_ml(bones: Segmentation, bone: Bone) -> float:
+    return bones.labels.mask(_number(bones, bone) or 0).volume_ml
 
 
-def _frame_grid(result: ExamResult, bone: Bone) -> Grid:
-    mask = result.bones.labels.mask(_value(result, bone) or 0)
+@lru_cache(maxsize=_KEPT)
+def _frame_grid(bones: Segmentation, bone: Bone) -> Grid:
+    mask = bones.labels.mask(_number(bones, bone) or 0)
     part = crop_grid(mask.grid, crop_box(mask.array, mask.grid, 0.0))
     return isotropic_grid(part, FRAME_MM, _MARGIN_MM)
 
 
+_CARRIED: WeakKeyDictionary[ExamResult, dict[Bone, tuple[Grid, RigidTransform, FrameView]]] = (
+    WeakKeyDictionary()
+)
+"""What was carried last, for as long as a result is in use: a stroke changes one exam of a course."""
+
+
 def _carry(result: ExamResult, bone: Bone, grid: Grid, transform: RigidTransform) -> FrameView:
+    """Carry one bone of an exam into the frame once."""
+    known = _CARRIED.setdefault(result, {})
+    if bone in known:
+        old_grid, old_transform, view = known[bone]
+        if old_grid is grid and old_transform is transform:
+            return view
+    view = _carried(result, bone, grid, transform)
+    known[bone] = (grid, transform, view)
+    return view
+
+
+def _carried(result: ExamResult, bone: Bone, grid: Grid, transform: RigidTransform) -> FrameView:
     """Carry edema probability and lesions of one bone into the frame; volumes are not measured there."""
     lesions: LesionMap = map_lesions(result, bone)
     matrix = index_affine(lesions.grid, grid, transform)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bmetk.errors import RegistrationError, SeriesMismatchError
 from bmetk.image import Mask, RigidTransform
-from bmetk.tracking import LesionTrack, carry_bones, track
+from bmetk.tracking import LesionTrack, carry_bones, frames, track
 from tests.registration.bones import turned
 from tests.tracking.bones import FEMUR, knee, without_bones
 
@@ -65,6 +67,18 @@ def test_each_registration_of_a_bone_is_told() -> None:
     assert (match.bone, match.accepted) == ("femur", True)
     assert match.distance_mm is not None
     assert match.distance_mm < 0.7
+
+
+def test_only_the_exam_that_was_edited_is_carried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    exams = [knee(0, [FRONT], STILL), knee(60, [FRONT], BENT), knee(120, [FRONT], STILL)]
+    before, carried = tracks(*exams), []
+    real = frames.map_lesions
+    monkeypatch.setattr(frames, "map_lesions", lambda *what: carried.append(what[0]) or real(*what))
+    assert [track.identifier for track in tracks(*exams)] == [track.identifier for track in before]
+    assert not carried
+    exams[1] = replace(exams[1], lesions=())
+    assert sum(len(track.observations) for track in tracks(*exams)) == 2
+    assert carried == [exams[1]]
 
 
 def test_a_reviewed_outline_is_carried_to_another_pose() -> None:
