@@ -21,7 +21,7 @@ from bmetk.dicom import Inventory, load_usable_exams, scan
 from bmetk.errors import BmetkError, InputError, OutputError
 from bmetk.exam import SkippedExam
 from bmetk.export import TIMELINE_FILE, read_kinetics, read_skipped
-from bmetk.export.whole_folder import writing
+from bmetk.export.whole_folder import write_whole
 from bmetk.patient import track_exams_to
 from bmetk.pipeline import Progress
 from bmetk.report.survival import resolution_picture
@@ -267,10 +267,10 @@ def _rows(document: Mapping[str, Any], patient: str) -> Iterator[CohortRow]:
 def _write_tables(out: Path, told: Sequence[_Told]) -> None:
     """Write the tables and the figure of the cohort, each whole, or leave the ones before."""
     curves = curves_of_sites(site for each in told for site in each.sites)
-    _write_whole(out / COHORT_TABLE, _table([row for each in told for row in each.rows]))
+    write_whole(out / COHORT_TABLE, _table([row for each in told for row in each.rows]))
     resolution = resolution_frame(curves).to_csv(index=False, lineterminator="\n")
-    _write_whole(out / RESOLUTION_TABLE, resolution.encode())
-    _write_whole(out / RESOLUTION_FIGURE, resolution_picture(curves))
+    write_whole(out / RESOLUTION_TABLE, resolution.encode())
+    write_whole(out / RESOLUTION_FIGURE, resolution_picture(curves))
 
 
 def _table(rows: Sequence[CohortRow]) -> bytes:
@@ -279,13 +279,3 @@ def _table(rows: Sequence[CohortRow]) -> bytes:
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return stream.getvalue().encode()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with writing(path.parent):
-            partial.write_bytes(content)
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -76,7 +76,7 @@ class _Piece:
 def without_satellites(
     edema: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
 ) -> tuple[BoolArray, dict[str, float]]:
-    """Drop pieces that are red marrow or unsuppressed fat.
+    """Drop pieces that are no lesions.
 
     A piece that is red marrow by comparison with a lesion of its own bone must also have lost less T1, since
     the ends of a lesion may differ from its middle.

@@ -58,6 +58,23 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write one file whole, or leave the one before.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with writing(path.parent):
+            partial.write_bytes(content)
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _stage(folder: Path) -> Path:
     # Inside a folder that exists, so that both lie on one file system (it may be a mount point).
     parent = folder if folder.is_dir() else folder.parent

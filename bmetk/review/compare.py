@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bmetk import registration
-from bmetk.anatomy import Side
 from bmetk.errors import InputError
 from bmetk.exam import Exam, ExamResult, Segmentation, Series
 from bmetk.image import (
@@ -18,10 +17,7 @@ from bmetk.image import (
     resample_mask,
     resample_scalar,
 )
-from bmetk.tracking.frames import bone_view
-
-Bone = tuple[str, Side | None]
-"""A bone of one side."""
+from bmetk.tracking.frames import Bone, bone_number, bone_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +52,11 @@ def register_bone(fixed: ExamResult, moving: ExamResult, bone: Bone) -> BoneFit:
     """
     masks = []
     for result in (fixed, moving):
-        present = result.bones.present().items()
-        values = [value for value, label in present if (label.name, label.side) == bone]
-        if not values:
+        value = bone_number(result.bones, bone)
+        if value is None:
             name = f"{bone[1] or ''} {bone[0].replace('_', ' ')}".strip()
             raise InputError(f"the {name} is not in both exams: choose a bone that both show")
-        masks.append(result.bones.labels.mask(values[0]))
+        masks.append(result.bones.labels.mask(value))
     found = registration.register_bone(bone_view(fixed, bone), bone_view(moving, bone))
     if found.transform is not None:
         return BoneFit(found.transform, found.distance_mm)

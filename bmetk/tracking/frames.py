@@ -86,7 +86,7 @@ def build_frames(
         views = [
             _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result.bones, bone))
             for exam, result in shown
-            if _number(result.bones, bone) is not None
+            if bone_number(result.bones, bone) is not None
         ]
         views.sort(key=lambda view: -view.bone_ml)
         made = []
@@ -115,7 +115,7 @@ def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
 
 
 @lru_cache(maxsize=_KEPT)
-def _number(bones: Segmentation, bone: Bone) -> int | None:
+def bone_number(bones: Segmentation, bone: Bone) -> int | None:
     """Find the number of a bone in an exam's label map; None where the exam does not show it."""
     named = [value for value, label in bones.meaning.items() if (label.name, label.side) == bone]
     return next((value for value in named if (bones.labels.array == value).any()), None)
@@ -164,7 +164,7 @@ def _prepared(
     settings: BoneRegistrationSettings | None,
 ) -> BoneView:
     """Prepare a bone once, however often its exam's edema is edited."""
-    mask = bones.labels.mask(_number(bones, bone) or 0)
+    mask = bones.labels.mask(bone_number(bones, bone) or 0)
     images: dict[str, tuple[ScalarImage, RigidTransform | None]] = {}
     if exam.t1 is not None:
         alignment = None if pose is None else RigidTransform(np.array(pose[0]), np.array(pose[1]))
@@ -194,12 +194,12 @@ def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tup
 
 @lru_cache(maxsize=_KEPT)
 def _bone_ml(bones: Segmentation, bone: Bone) -> float:
-    return bones.labels.mask(_number(bones, bone) or 0).volume_ml
+    return bones.labels.mask(bone_number(bones, bone) or 0).volume_ml
 
 
 @lru_cache(maxsize=_KEPT)
 def _frame_grid(bones: Segmentation, bone: Bone) -> Grid:
-    mask = bones.labels.mask(_number(bones, bone) or 0)
+    mask = bones.labels.mask(bone_number(bones, bone) or 0)
     part = crop_grid(mask.grid, crop_box(mask.array, mask.grid, 0.0))
     return isotropic_grid(part, FRAME_MM, _MARGIN_MM)
 

@@ -13,6 +13,7 @@ from bmetk import __version__
 from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import ExamResult
+from bmetk.export.whole_folder import write_whole
 from bmetk.pipeline import analyze, track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import PatientSpec
@@ -92,9 +93,7 @@ def score_patient(task: tuple[PatientSpec, Settings, Path | None]) -> PatientSco
     if kept is not None:
         return kept
     score = _score(patient, settings)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"source": source, "score": asdict(score)}, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps({"source": source, "score": asdict(score)}, indent=1).encode())
     return score
 
 

@@ -237,15 +237,7 @@ def _document(
         **what,
         "figures": [asdict(figure) for figure in figures],
         "patients": [_patient(patient) for patient in patients],
-        "files": [
-            "exams.csv",
-            "bones.csv",
-            "regions.csv",
-            "events.csv",
-            *_PICTURES,
-            "report.html",
-            VALIDATION_FILE,
-        ],
+        "files": [*_TABLES, *_PICTURES, "report.html", VALIDATION_FILE],
     }
 
 
