@@ -10,7 +10,7 @@ from napari.layers import Layer
 from bmetk.errors import InputError
 from bmetk.exam import ExamResult
 from bmetk.review import bones_of, carry, register_bone
-from bmetk.review.compare import Bone
+from bmetk.tracking.frames import Bone
 from napari_bmetk import _texts as texts
 from napari_bmetk._layers import ROLES, exam_title, result_layers
 from napari_bmetk._rows import Row, spoken
