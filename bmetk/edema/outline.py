@@ -18,11 +18,14 @@ from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import Signals, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
+from bmetk.image import crop_box
 
 _NORMAL_PROBABILITY = 0.1
 _NORMAL_SHARE = 0.1
 _REACH_PIXELS = 3
 _LEAST_PEAK = 1e-3
+_WINDOWS = 2.5
+"""Standard deviations at which the window of a lesion's own level ends."""
 _BELOW_HALF = 0.49
 """What is likely, and yet no lesion, is not told as more likely than not."""
 
@@ -121,9 +124,15 @@ def _height(
 
     The level is the mean of what is certain nearby.
     """
+    reach_mm = _WINDOWS * settings.level_window_mm
+    box = crop_box(certain, volume.grid, reach_mm + 2 * max(volume.grid.spacing_mm))
     sigma = [settings.level_window_mm / s for s in volume.grid.spacing_mm]
-    weight = ndimage.gaussian_filter(certain.astype(np.float32), sigma, truncate=2.5)
-    above = np.where(certain, np.maximum(contrast, 0), np.float32(0)).astype(np.float32)
-    total = ndimage.gaussian_filter(above, sigma, truncate=2.5)
-    peak = np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK))
-    return np.where(weight > 1e-4, contrast / peak, 0).astype(np.float32), peak.astype(np.float32)
+    here, above = certain[box], np.maximum(contrast[box], 0)
+    weight, total = (
+        ndimage.gaussian_filter(part.astype(np.float32), sigma, truncate=_WINDOWS, mode="constant")
+        for part in (here, np.where(here, above, 0))
+    )
+    level = np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK))
+    height, peak = np.zeros_like(contrast), np.full_like(contrast, _LEAST_PEAK)
+    height[box], peak[box] = np.where(weight > 1e-4, contrast[box] / level, 0), level
+    return height, peak

@@ -6,9 +6,8 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from bmetk.edema.volume import Float32Array, MarrowVolume, depth_below_surface
+from bmetk.edema.volume import MarrowVolume, depth_below_surface
 from bmetk.image import Grid, ScalarImage, shrink_in_plane
 
 _T = TypeVar("_T", bound=np.generic)
@@ -34,10 +33,3 @@ def nearest(array: npt.NDArray[_T], shape: tuple[int, int, int]) -> npt.NDArray[
         for new, old in zip(shape[1:], array.shape[1:], strict=True)
     )
     return array[:, rows[:, None], columns[None, :]]
-
-
-def enlarged(array: Float32Array, grid: Grid) -> Float32Array:
-    """Interpolate rows and columns linearly to those of a grid with the same extent."""
-    factors = [new / old for new, old in zip(grid.shape, array.shape, strict=True)]
-    result = ndimage.zoom(array, factors, order=1, mode="nearest", grid_mode=True, output=np.float32)
-    return np.asarray(result)

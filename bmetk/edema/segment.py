@@ -19,7 +19,7 @@ from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
 from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
 from bmetk.edema.outline import outline_lesions
-from bmetk.edema.pixels import at_pixels, enlarged, nearest
+from bmetk.edema.pixels import at_pixels, nearest
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import (
     BoolArray,
@@ -31,7 +31,7 @@ from bmetk.edema.volume import (
 )
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
-from bmetk.image import Box, Mask, ScalarImage, crop_box, crop_grid
+from bmetk.image import Box, Mask, ScalarImage, crop_box, crop_grid, stretch_in_plane
 
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.value.startswith("metatarsal")}
@@ -106,7 +106,8 @@ def segment_edema(
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
     wanted = (normal.volume.bones > 0) & normal.volume.measured
     looked = edema_probability(told, wanted, threads=chosen.threads)
-    likely = np.where(volume.bones > 0, np.clip(enlarged(looked, volume.grid), 0, 1), np.float32(0))
+    _, rows, columns = volume.grid.shape
+    likely = np.where(volume.bones > 0, stretch_in_plane(looked, rows, columns), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     if kinds.unknown:
@@ -117,7 +118,7 @@ def segment_edema(
     likely = fill_forefoot(likely, smooth, maps[1], volume, thin)
     fat = np.zeros_like(smooth)
     if fluid_contrast is not Contrast.STIR:
-        fat = enlarged(unsuppressed_nearby(normal.volume), volume.grid)
+        fat = stretch_in_plane(unsuppressed_nearby(normal.volume), rows, columns)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)

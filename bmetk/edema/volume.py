@@ -86,8 +86,9 @@ def depth_below_surface(bones: npt.NDArray[np.uint8], grid: Grid) -> Float32Arra
             if plane.all():
                 target[:] = np.float32(1e3)
             elif plane.any():
-                distance = ndimage.distance_transform_edt(plane, sampling=pixel) - min(pixel) / 2
-                np.copyto(target, distance.astype(np.float32), where=plane)
+                part = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in ndimage.find_objects(plane.view(np.uint8))[0])
+                distance = ndimage.distance_transform_edt(plane[part], sampling=pixel) - min(pixel) / 2
+                np.copyto(target[part], distance.astype(np.float32), where=plane[part])
     return depth
 
 

@@ -10,6 +10,7 @@ from bmetk.image.resample import (
     resample_mask,
     resample_scalar,
     shrink_in_plane,
+    stretch_in_plane,
 )
 from bmetk.image.transform import RigidTransform
 
@@ -28,4 +29,5 @@ __all__ = [
     "resample_mask",
     "resample_scalar",
     "shrink_in_plane",
+    "stretch_in_plane",
 ]

@@ -125,9 +125,34 @@ def shrink_in_plane(image: ScalarImage, pixel_mm: float) -> ScalarImage:
         if sigma > 0.2:  # voxels; less is no blur at all
             array = ndimage.gaussian_filter1d(array, sigma, axis=axis, mode="nearest", truncate=2.5)
     factors = [new / old for new, old in zip(shape, array.shape, strict=True)]
-    array = ndimage.zoom(array, factors, order=1, mode="nearest", grid_mode=True)
+    array = stretch_in_plane(array, shape[1], shape[2])
     start = image.grid.to_world([0.0, *((1 / f - 1) / 2 for f in factors[1:])])
     grid = Grid.from_axes(
         (shape[0], shape[1], shape[2]), (spacing[0], spacing[1], spacing[2]), image.grid.axes, start
     )
     return ScalarImage(array, grid)
+
+
+def stretch_in_plane(array: npt.NDArray[np.float32], rows: int, columns: int) -> npt.NDArray[np.float32]:
+    """Interpolate rows and columns linearly to other numbers of them over the same extent.
+
+    Parameters
+    ----------
+    array : float32, shape (S, R, C)
+    rows, columns : those of the result
+
+    Returns
+    -------
+    float32, shape (S, rows, columns); beyond the outermost pixel centres the outermost pixel's value
+    """
+    result = array
+    for axis, count in ((1, rows), (2, columns)):
+        last = array.shape[axis] - 1
+        place = np.clip((np.arange(count) + 0.5) * (last + 1) / count - 0.5, 0, last)
+        low = np.minimum(place.astype(np.intp), max(last - 1, 0))
+        shape = [1, 1, 1]
+        shape[axis] = count
+        share = (place - low).astype(np.float32).reshape(shape)
+        first = np.take(result, low, axis)
+        result = first + share * (np.take(result, np.minimum(low + 1, last), axis) - first)
+    return np.asarray(result, np.float32)
