@@ -16,7 +16,7 @@ from scipy import ndimage
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading, estimate_shading, no_shading
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
-from bmetk.exam import Check, CheckStatus
+from bmetk.exam import Check, CheckStatus, Contrast
 
 _SAMPLE = 12000
 _BINS = 160
@@ -133,18 +133,19 @@ def check_fat_suppression(volume: MarrowVolume, settings: EdemaSettings) -> Chec
     )
 
 
-def unsuppressed_nearby(volume: MarrowVolume) -> Float32Array:
+def unsuppressed_nearby(volume: MarrowVolume, contrast: Contrast) -> Float32Array:
     """Give the share of the fat nearby, outside of bones, that is bright although it should be suppressed.
 
     Parameters
     ----------
     volume : MarrowVolume, normalised
+    contrast : Contrast of the fluid series; STIR suppresses fat everywhere
 
     Returns
     -------
     float32, shape (S, R, C), 0 to 1; 0 where T1 does not tell what is fat, or none is near
     """
-    if volume.t1 is None:
+    if volume.t1 is None or contrast is Contrast.STIR:
         return np.zeros_like(volume.fluid)
     thin = (slice(None), slice(None, None, _FAT_STEP), slice(None, None, _FAT_STEP))
     fat = ((volume.bones == 0) & volume.covered & (volume.t1 > _FAT_T1))[thin]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bmetk.edema.volume import MarrowVolume, depth_below_surface
-from bmetk.image import Grid, ScalarImage, shrink_in_plane
+from bmetk.image import ScalarImage, shrink_in_plane
 
 _T = TypeVar("_T", bound=np.generic)
 

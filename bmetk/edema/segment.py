@@ -106,8 +106,8 @@ def segment_edema(
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
     wanted = (normal.volume.bones > 0) & normal.volume.measured
     looked = edema_probability(told, wanted, threads=chosen.threads)
-    _, rows, columns = volume.grid.shape
-    likely = np.where(volume.bones > 0, stretch_in_plane(looked, rows, columns), np.float32(0))
+    pixels = volume.grid.shape[1:]
+    likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     if kinds.unknown:
@@ -116,9 +116,7 @@ def segment_edema(
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     thin = {v: _THIN_BONES[n] for v, label in bones.meaning.items() if (n := label.name) in _THIN_BONES}
     likely = fill_forefoot(likely, smooth, maps[1], volume, thin)
-    fat = np.zeros_like(smooth)
-    if fluid_contrast is not Contrast.STIR:
-        fat = stretch_in_plane(unsuppressed_nearby(normal.volume), rows, columns)
+    fat = stretch_in_plane(unsuppressed_nearby(normal.volume, fluid_contrast), *pixels)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)

@@ -86,9 +86,13 @@ def depth_below_surface(bones: npt.NDArray[np.uint8], grid: Grid) -> Float32Arra
             if plane.all():
                 target[:] = np.float32(1e3)
             elif plane.any():
-                part = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in ndimage.find_objects(plane.view(np.uint8))[0])
-                distance = ndimage.distance_transform_edt(plane[part], sampling=pixel) - min(pixel) / 2
-                np.copyto(target[part], distance.astype(np.float32), where=plane[part])
+                rows, columns = (
+                    slice(max(0, s.start - 1), s.stop + 1)
+                    for s in ndimage.find_objects(plane.view(np.uint8))[0]
+                )
+                near = plane[rows, columns]
+                distance = ndimage.distance_transform_edt(near, sampling=pixel) - min(pixel) / 2
+                np.copyto(target[rows, columns], distance.astype(np.float32), where=near)
     return depth
 
 
