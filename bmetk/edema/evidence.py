@@ -1,8 +1,8 @@
 """Where the network does not see enough: what stands out of normal marrow.
 
 The network knows the bones of hip, knee, ankle and foot. A mask of the user's own may be any bone, drawn to
-any border: there a voxel counts by its fluid signal above the marrow's own scatter, as long as T1 is not
-brighter than normal marrow.
+any border: there a voxel counts by its fluid signal above the marrow's own scatter, the more so the less T1
+signal it has.
 """
 
 from __future__ import annotations
@@ -13,38 +13,60 @@ import numpy as np
 from scipy import special
 
 from bmetk.edema.normalize import usual_level
+from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import Float32Array, MarrowVolume, smooth_inside
+from bmetk.edema.volume import Float32Array, MarrowVolume, boxes, smooth_inside
 
 _CORE_MM = 2.0
 _HALF_Z = 3.0
 _LEAST_CONTRAST = 0.2
-_BRIGHTEST_T1 = 1.2
+_T1_POWER = 0.35
+"""Power of the T1 signal by which the fluid signal is divided: T1 tells less of edema than fluid does."""
+_T1_RANGE = (0.25, 1.1)
+_LEAST_BONE_ML = 5.0
+"""What is connected to no more than this is judged by the marrow of all bones."""
+_POSSIBLE = 0.002
+"""Probability below which the network rules edema out, be it a bone that it does not know."""
 _RIM_MM = 0.5
 _SURE = 0.85
 _LEAST_ML = 0.3
 
 
 def standing_out(
-    smooth: Float32Array, t1: Float32Array | None, volume: MarrowVolume, settings: EdemaSettings
+    smooth: Float32Array,
+    t1: Float32Array | None,
+    likely: Float32Array,
+    volume: MarrowVolume,
+    settings: EdemaSettings,
 ) -> Float32Array:
-    """Say how far each voxel stands out of normal marrow, 0 to 1; one half at three deviations.
+    """Say how far each voxel stands out of its bone's normal marrow, 0 to 1; one half at three deviations.
+
+    It is the fluid signal that stands out, the more so the less T1 signal there is.
 
     Parameters
     ----------
     smooth : float32, shape (S, R, C), fluid signal smoothed within the bones, in units of normal marrow
     t1 : float32 of the same shape, in units of normal marrow; None where there is none
+    likely : float32 of the same shape, the network's probability, which here can only rule edema out
     volume : MarrowVolume of the same shape
     settings : EdemaSettings
     """
     inside = volume.bones > 0
-    core = inside & (volume.depth_mm > _CORE_MM)
-    level = usual_level(smooth[core if core.any() else inside])
-    likely = special.ndtr((smooth - level.value) / level.spread - _HALF_Z).astype(np.float32)
-    allowed = inside & (smooth - level.value > _LEAST_CONTRAST)
+    signal = smooth
     if t1 is not None:
-        allowed &= smooth_inside(t1, inside, settings.smoothing_mm, volume.grid) < _BRIGHTEST_T1
-    return np.where(allowed, likely, np.float32(0))
+        known = smooth_inside(t1, inside, settings.smoothing_mm, volume.grid)
+        signal = smooth / np.clip(known, *_T1_RANGE) ** np.float32(_T1_POWER)
+    core = inside & (volume.depth_mm > _CORE_MM)
+    everywhere = usual_level(signal[core if core.any() else inside])
+    result = np.zeros_like(smooth)
+    for number, box in boxes(labels := connect_by_bone(inside, volume.bones), pad=0):
+        own = labels[box] == number
+        enough = np.count_nonzero(own & core[box]) * volume.grid.voxel_ml >= _LEAST_BONE_ML
+        level = usual_level(signal[box][own & core[box]]) if enough else everywhere
+        above = signal[box] - level.value
+        share = special.ndtr(above / level.spread - _HALF_Z) * (above > _LEAST_CONTRAST)
+        result[box] += np.where(own, share, 0).astype(np.float32)
+    return np.where(likely >= _POSSIBLE, result, np.float32(0))
 
 
 def fill_forefoot(

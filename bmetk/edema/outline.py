@@ -72,7 +72,7 @@ def outline_lesions(
     inside = volume.bones > 0
     contrast, noise = _above_normal(smooth, likely, volume)
     least, seed = settings.fatty_probability
-    fat = np.isin(volume.bones, kinds.not_red)
+    fat = np.isin(volume.bones, kinds.fatty)
     certain = likely >= np.where(fat, seed, settings.seed_probability)
     enough = likely >= np.where(fat, least, settings.least_probability)
     found = _believed(enough & inside, certain, volume, settings)
@@ -80,7 +80,10 @@ def outline_lesions(
         return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), {})
     height, peak = _height(contrast, found & certain, volume, settings)
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
-    half = near & (height >= settings.outline_share) & (likely >= settings.edge_probability)
+    edge = np.where(
+        np.isin(volume.bones, kinds.unknown), settings.least_probability, settings.edge_probability
+    )
+    half = near & (height >= settings.outline_share) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     believed, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)

@@ -112,7 +112,7 @@ def segment_edema(
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     if kinds.unknown:
         strange = np.isin(volume.bones, kinds.unknown)
-        likely = np.where(strange, standing_out(smooth, own_t1, volume, chosen), likely)
+        likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     thin = {v: _THIN_BONES[n] for v, label in bones.meaning.items() if (n := label.name) in _THIN_BONES}
     likely = fill_forefoot(likely, smooth, maps[1], volume, thin)

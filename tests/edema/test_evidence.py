@@ -1,11 +1,12 @@
-"""In toes and metatarsals what is wet counts, whatever the network makes of it."""
+"""What counts where the network does not see enough: wet toes and metatarsals, and bones of unknown name."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from bmetk.edema.evidence import fill_forefoot
+from bmetk.edema import EdemaSettings
+from bmetk.edema.evidence import fill_forefoot, standing_out
 from bmetk.edema.volume import MarrowVolume
 from tests.conftest import make_grid
 
@@ -45,3 +46,33 @@ def test_without_muscle_the_sure_lesions_of_the_exam_tell_what_is_wet() -> None:
     assert filled(0.6, known=False) == (False, False)
     assert filled(0.6, known=False, lesion_contrast=2.6) == (True, True)
     assert filled(0.6, known=False, lesion_contrast=20.0) == (False, False)
+
+
+def standing(*, lost: float, likely: float = 0.5, others: float = 1.0) -> float:
+    """Make a part of one of two bones of unknown name a little brighter; tell how far it stands out."""
+    grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
+    bones = np.ones(SHAPE, np.uint8)
+    bones[:, :, 29:31] = 0
+    noise = 0.05 * np.random.default_rng(7).standard_normal((2, *SHAPE))
+    smooth, t1 = (1 + noise).astype(np.float32)
+    smooth[:, :, 31:] *= others
+    spot = (slice(2, 4), slice(10, 20), slice(35, 50))
+    smooth[spot] *= 1.15
+    t1[spot] -= lost
+    whole = np.ones(SHAPE, bool)
+    volume = MarrowVolume(grid, t1, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole)
+    network = np.full(SHAPE, likely, np.float32)
+    return float(standing_out(smooth, t1, network, volume, EdemaSettings())[spot].mean())
+
+
+def test_what_has_lost_t1_signal_stands_out_further() -> None:
+    assert standing(lost=0.0) < 0.3
+    assert standing(lost=0.4) > 0.9
+
+
+def test_what_the_network_rules_out_does_not_stand_out() -> None:
+    assert standing(lost=0.4, likely=0.0) == 0
+
+
+def test_each_bone_is_judged_by_its_own_marrow() -> None:
+    assert standing(lost=0.0, others=1.5) < 0.6  # by the marrow of the other bone it would be 1
