@@ -25,7 +25,7 @@ from bmetk.export import (
     whole_folder,
     write_timeline,
 )
-from bmetk.pipeline import Progress, analyze, track_exams
+from bmetk.pipeline import Progress, course_stage, track_exams
 from bmetk.report import exam_page, timeline_page
 from bmetk.study import (
     REPORT_FILE,
@@ -81,9 +81,9 @@ def track_to(
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_gather(sources, options))
         require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
-        fresh, failed = run_all(known.exams, analyze, settings, on_progress)
-        known = replace(known, skipped=(*known.skipped, *failed))
-        return _write_course(known, tuple(fresh.values()), staged, settings, options, course)
+        done = tuple(load_result(folder) for folder in known.folders)
+        known, fresh = _run_in_order(known, done, settings, on_progress)
+        return _write_course(known, (*done, *fresh), staged, settings, options, course)
 
 
 def result_folders(source: Path) -> tuple[Path, ...]:
@@ -111,11 +111,17 @@ def track_exams_to(
     with whole_folder(out, TIMELINE_FILE, TIMELINE_SCHEMA, overwrite=force) as staged:
         known = _leave_out_undated(_Known((), tuple(exams), tuple(skipped)))
         require_one_patient(known.exams, [exam.source or "an exam" for exam in known.exams])
-        fresh, failed = run_all(known.exams, analyze, settings, on_progress)
-        known = replace(known, skipped=(*known.skipped, *failed))
-        return _write_course(
-            known, tuple(fresh.values()), staged, settings, options, extra_files=extra_files or {}
-        )
+        known, fresh = _run_in_order(known, (), settings, on_progress)
+        return _write_course(known, fresh, staged, settings, options, extra_files=extra_files or {})
+
+
+def _run_in_order(
+    known: _Known, done: Sequence[ExamResult], settings: Settings, on_progress: Progress | None
+) -> tuple[_Known, tuple[ExamResult, ...]]:
+    """Analyse the dated exams of one patient, the oldest first, each knowing those before it."""
+    exams = sorted(known.exams, key=lambda exam: exam.date or date.max)
+    fresh, failed = run_all(exams, course_stage(done), settings, on_progress)
+    return replace(known, skipped=(*known.skipped, *failed)), tuple(fresh.values())
 
 
 def _gather(sources: Sequence[Path], options: ReadOptions) -> _Known:
@@ -175,7 +181,7 @@ def _skipped_before(source: Path) -> Iterator[SkippedExam]:
 
 def _write_course(
     known: _Known,
-    fresh: Sequence[ExamResult],
+    results: Sequence[ExamResult],
     staged: Path,
     settings: Settings,
     options: ReadOptions,
@@ -183,7 +189,7 @@ def _write_course(
     extra_files: Mapping[str, str] = MappingProxyType({}),
 ) -> Timeline:
     folders = known.folders
-    results = [*(load_result(folder) for folder in folders), *fresh]
+    fresh = results[len(folders) :]
     if not results and not known.skipped:
         raise InputError("no exam to track; name at least one study or result folder")
     every_name = exam_names([*(result.exam for result in results), *known.skipped])

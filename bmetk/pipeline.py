@@ -13,7 +13,14 @@ from bmetk import __version__
 from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
 from bmetk.bones import PlacedBones, divide_given, names_bones, provide_bones
 from bmetk.config import Settings, settings_document
-from bmetk.edema import EdemaMap, find_lesions, measure_regions, observe_findings, segment_edema
+from bmetk.edema import (
+    EdemaMap,
+    believe_earlier,
+    find_lesions,
+    measure_regions,
+    observe_findings,
+    segment_edema,
+)
 from bmetk.errors import GridMismatchError, MissingSeriesError
 from bmetk.exam import Check, CheckStatus, Exam, ExamResult, Segmentation, Series
 from bmetk.image import (
@@ -26,7 +33,7 @@ from bmetk.image import (
     resample_scalar,
 )
 from bmetk.registration import Alignment, register_rigid, require_overlap
-from bmetk.tracking import ClinicalEntry, Timeline, carry_bones, track
+from bmetk.tracking import ClinicalEntry, Timeline, carry_bones, carry_edema, track
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the work done, 0 to 1."""
@@ -67,7 +74,11 @@ class _Anatomy:
 
 
 def analyze(
-    exam: Exam, *, settings: Settings | None = None, on_progress: Progress | None = None
+    exam: Exam,
+    *,
+    settings: Settings | None = None,
+    on_progress: Progress | None = None,
+    earlier: Sequence[ExamResult] = (),
 ) -> ExamResult:
     """Find bones, regions and edema in one exam and measure them.
 
@@ -75,6 +86,8 @@ def analyze(
     ----------
     exam : Exam with a T1 and a fluid-sensitive series
     settings : settings of every stage
+    earlier : results of the patient's other exams: what by itself would be too faint for edema, or too much
+        like red marrow, is edema where the last exam before showed it
     on_progress : told the stage and the share of the work done
 
     Raises
@@ -111,6 +124,10 @@ def analyze(
         )
     with clock.stage("measure"):
         result = _measure(exam, anatomy, found, t1_on_fluid, covered)
+        if earlier and found.doubtful:
+            aligned = replace(result, alignment=alignment.transform)
+            found = believe_earlier(found, carry_edema(aligned, earlier, found.doubtful))
+            result = _measure(exam, anatomy, found, t1_on_fluid, covered)
     checks = (*_exam_checks(exam), alignment.check, *anatomy.checks, *found.checks)
     return replace(
         result,
@@ -119,6 +136,22 @@ def analyze(
         seconds=clock.seconds,
         alignment=alignment.transform,
     )
+
+
+def course_stage(known: Sequence[ExamResult] = ()) -> Callable[..., ExamResult]:
+    """Give an `analyze` for the exams of one patient, in time order, that knows those before.
+
+    ``known`` are results of earlier runs.
+    """
+    seen = list(known)
+
+    def stage(
+        exam: Exam, *, settings: Settings | None = None, on_progress: Progress | None = None
+    ) -> ExamResult:
+        seen.append(analyze(exam, settings=settings, on_progress=on_progress, earlier=seen))
+        return seen[-1]
+
+    return stage
 
 
 def find_exam_bones(

@@ -67,7 +67,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen = replace(found.exam, patient=exam.patient, date=exam.date)
         return replace(found, exam=seen)
 
-    monkeypatch.setattr("bmetk.patient.analyze", quick)
+    monkeypatch.setattr("bmetk.pipeline.analyze", quick)
     return patients
 
 
@@ -79,7 +79,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
         def broken(exam: Exam, **options) -> ExamResult:
             raise error
 
-        monkeypatch.setattr("bmetk.patient.analyze", broken)
+        monkeypatch.setattr("bmetk.pipeline.analyze", broken)
 
     return fail_with
 
@@ -388,7 +388,7 @@ def test_the_cohort_s_resolution_is_written_by_region(
             measurements=rows,
         )
 
-    monkeypatch.setattr("bmetk.patient.analyze", quick)
+    monkeypatch.setattr("bmetk.pipeline.analyze", quick)
     for name, dates in (("anna", ("20240105", "20250104")), ("berta", ("20240310",))):
         for date in dates:
             study = SeriesWriter(tmp_path / "root" / name / date, patient_id=f"ID-{name}", date=date)

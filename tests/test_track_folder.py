@@ -37,7 +37,7 @@ def quick(exam: Exam, **options) -> ExamResult:
 
 @pytest.fixture(autouse=True)
 def _analysis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bmetk.patient.analyze", quick)
+    monkeypatch.setattr("bmetk.pipeline.analyze", quick)
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_an_exam_of_somebody_else_is_refused_by_a_file_s_name_before_anything_is
     visit("20240105")
     visit("20240210")
     visit("20240301", patient_id="ID9999", patient_name="Roe^Rita")
-    monkeypatch.setattr("bmetk.patient.analyze", lambda *_, **__: pytest.fail("analysed"))
+    monkeypatch.setattr("bmetk.pipeline.analyze", lambda *_, **__: pytest.fail("analysed"))
     with pytest.raises(SeriesMismatchError, match=r"^20240301/.*\.dcm: of another patient") as refused:
         track(tmp_path / "out", tmp_path / "studies")
     assert not any(word in str(refused.value) for word in ("Roe", "Rita", "ID9999", "Doe"))
@@ -267,7 +267,7 @@ def test_an_exam_of_another_joint_between_two_of_the_same_parts_nothing(
         found = quick(exam, **options)
         return found if exam.joint is Joint.KNEE else replace(found, measurements=(), lesions=())
 
-    monkeypatch.setattr("bmetk.patient.analyze", by_joint)
+    monkeypatch.setattr("bmetk.pipeline.analyze", by_joint)
     visit("20240105")
     between = SeriesWriter(tmp_path / "studies" / "between", date="20240210")
     for protocol in ("t1", "stir"):

@@ -38,11 +38,13 @@ class Outline:
     ----------
     edema : bool
     probability : float32, 0 to 1, above one half inside of ``edema``
+    doubtful : bool, what was left out and may be what is left of an earlier lesion
     dropped_ml : mL that was left out, by what it is
     """
 
     edema: BoolArray
     probability: Float32Array
+    doubtful: BoolArray
     dropped_ml: Mapping[str, float]
 
 
@@ -77,7 +79,7 @@ def outline_lesions(
     enough = likely >= np.where(fat, least, settings.least_probability)
     found = _believed(enough & inside, certain, volume, settings)
     if not found.any():
-        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), {})
+        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), found, {})
     height, peak = _height(contrast, found & certain, volume, settings)
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     edge = np.where(
@@ -86,13 +88,13 @@ def outline_lesions(
     half = near & (height >= settings.outline_share) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
-    believed, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
+    believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
     edema = grow_alike(believed, signals, volume, kinds, settings)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    return Outline(edema, np.asarray(probability, np.float32), dropped_ml)
+    return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml)
 
 
 def _believed(

@@ -19,6 +19,11 @@ from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolum
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
+_DOUBTFUL = "doubtful"
+_RED = "red marrow"
+_FAINT = "faint beside a lesion"
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT})
+"""Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,7 @@ class _Piece:
 
 def without_satellites(
     edema: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
-) -> tuple[BoolArray, dict[str, float]]:
+) -> tuple[BoolArray, BoolArray, dict[str, float]]:
     """Drop pieces that are no lesions.
 
     A piece that is red marrow by comparison with a lesion of its own bone must also have lost less T1, since
@@ -84,11 +89,13 @@ def without_satellites(
     Returns
     -------
     edema : bool, shape (S, R, C)
+    doubtful : bool of the same shape, what was dropped and may be what is left of an earlier lesion
     dropped_ml : mL by what it is
     """
     dropped: dict[str, float] = defaultdict(float)
+    doubtful = np.zeros_like(edema)
     if signals.t1 is None:
-        return edema, dropped
+        return edema, doubtful, dropped
     labels = connect_by_bone(edema, volume.bones)
     pieces = [_measure(labels[box] == n, box, signals, volume) for n, box in boxes(labels, pad=0)]
     kept = edema.copy()
@@ -97,7 +104,9 @@ def without_satellites(
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
-    return kept, dropped
+        if reason in _OPEN:
+            doubtful[piece.box] |= piece.inside
+    return kept, doubtful, dropped
 
 
 def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume) -> _Piece:
@@ -124,7 +133,7 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     if _is_fat(piece, settings):
         return "unsuppressed fat"
     if not lesions and piece.bone not in kinds.unknown and _is_doubtful(piece, settings):
-        return "doubtful"
+        return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
@@ -149,7 +158,7 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
     brightest = max(it.contrast for it in lesions)
     fainter = piece.contrast < settings.faint_share * brightest
     if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:
-        return "faint beside a lesion"
+        return _FAINT
     small = piece.volume_ml < settings.cyst_ml
     return "cyst" if small and piece.contrast > settings.cyst_contrast * brightest else ""
 
@@ -160,7 +169,7 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     unclear = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
     if doubtful or unclear:
-        return "red marrow"
+        return _RED
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 
 

@@ -7,7 +7,7 @@ says where lesions are, and the signal itself where they end (`outline.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
 from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
 from bmetk.edema.outline import outline_lesions
+from bmetk.edema.pieces import connect
 from bmetk.edema.pixels import at_pixels, nearest
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import (
@@ -37,6 +38,8 @@ _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.value.startswith("metatarsal")}
 """Bones too thin for the network, with the share of water from which on they count as wet."""
 _LARGEST_RATIO = 50.0
+_EARLIER_SHARE = 0.5
+"""Least share of a doubtful piece that lies where edema was."""
 _LEAST_MUSCLE = 1.25
 """Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
 
@@ -54,7 +57,9 @@ class EdemaMap:
         everywhere where no muscle tells it; None where that is not kept
     contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones;
         None where that is not kept
-    checks : what was doubtful
+    checks : what was uncertain
+    doubtful : Mask, what is too faint, or too much like red marrow, to be edema by itself, and may yet be
+        what is left of an earlier lesion; None where that is not kept
     """
 
     edema: Mask
@@ -63,6 +68,7 @@ class EdemaMap:
     water: ScalarImage | None = None
     contrast: ScalarImage | None = None
     checks: tuple[Check, ...] = ()
+    doubtful: Mask | None = None
 
 
 def segment_edema(
@@ -121,10 +127,44 @@ def segment_edema(
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
-    edema = np.zeros(fluid.grid.shape, bool)
-    edema[box] = outline.edema
+    edema, doubtful = np.zeros((2, *fluid.grid.shape), bool)
+    edema[box], doubtful[box] = outline.edema, outline.doubtful
     checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
-    return EdemaMap(Mask(edema, fluid.grid), probability, ratio, water, contrast, checks)
+    masks = Mask(edema, fluid.grid), Mask(doubtful, fluid.grid)
+    return EdemaMap(masks[0], probability, ratio, water, contrast, checks, masks[1])
+
+
+def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:
+    """Take what is doubtful for edema where an earlier exam of the patient showed edema.
+
+    Parameters
+    ----------
+    found : EdemaMap of this exam
+    earlier : Mask on its grid, edema of an earlier exam
+
+    Returns
+    -------
+    EdemaMap, with a check that tells how much was taken; the same where nothing was
+    """
+    if found.doubtful is None:
+        return found
+    found.edema.grid.require_match(earlier.grid, "edema of this and of an earlier exam")
+    labels = connect(found.doubtful.array)
+    size = np.bincount(labels.ravel())
+    before = np.bincount(labels[earlier.array], minlength=len(size))
+    taken = Mask((before >= _EARLIER_SHARE * size)[labels], earlier.grid) & found.doubtful
+    if not taken:
+        return found
+    old = found.probability.array
+    ml = taken.volume_ml
+    message = f"{ml:.1f} mL is faint or like red marrow, and counts since an earlier exam showed edema there"
+    return replace(
+        found,
+        edema=found.edema | taken,
+        probability=found.probability.with_array(np.where(taken.array, np.maximum(old, 0.5), old)),
+        doubtful=found.doubtful & ~taken,
+        checks=(*found.checks, Check("earlier_edema", CheckStatus.OK, ml, message)),
+    )
 
 
 def _require_one_grid(

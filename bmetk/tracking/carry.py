@@ -1,18 +1,20 @@
-"""Carry reviewed bones from one exam of a patient to another, so that a correction is made once."""
+"""Carry bones and edema from one exam of a patient to another."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 
 from bmetk.errors import RegistrationError, SeriesMismatchError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
-from bmetk.image import LabelMap, RigidTransform, field_of_view
+from bmetk.image import LabelMap, Mask, RigidTransform, field_of_view, resample_mask
 from bmetk.image.resample import index_affine
 from bmetk.registration import BoneRegistrationSettings, register_bone
-from bmetk.tracking.frames import bone_view
+from bmetk.tracking.frames import Bone, bone_number, bone_view
 
 CHECK_NAME = "bone_carried_over"
 
@@ -85,3 +87,54 @@ def _replace(
     told = field_of_view(view, grid, transform).array
     labels[(labels == own) & told] = 0
     labels[(carried >= 0.5) & told & (labels == 0)] = own
+
+
+def carry_edema(
+    result: ExamResult,
+    earlier: Sequence[ExamResult],
+    where: Mask,
+    settings: BoneRegistrationSettings | None = None,
+) -> Mask:
+    """Show on an exam where earlier exams of the patient had edema, bone by bone.
+
+    The last exam before it that shows the bone tells.
+
+    Parameters
+    ----------
+    result : exam with its bones
+    earlier : results of the patient's other exams; those that are not dated before it do not count
+    where : Mask on its grid; only bones that it marks are asked for
+
+    Returns
+    -------
+    Mask on the grid of the exam
+    """
+    own = result.exam.date
+    before = [r for r in earlier if own is not None and r.exam.date is not None and r.exam.date < own]
+    before.sort(key=lambda r: r.exam.date or date.min, reverse=True)
+    carried = np.zeros(result.bones.grid.shape, bool)
+    for value in np.unique(result.bones.labels.array[where.array]):
+        label = result.bones.meaning.get(int(value))
+        if label is not None:
+            inside = result.bones.labels.array == value
+            carried |= inside & _last_edema((label.name, label.side), result, before, settings)
+    return Mask(carried, result.bones.grid)
+
+
+def _last_edema(
+    bone: Bone,
+    result: ExamResult,
+    before: Sequence[ExamResult],
+    settings: BoneRegistrationSettings | None,
+) -> npt.NDArray[np.bool_]:
+    """Carry the edema of the latest exam that shows a bone and can be registered in it."""
+    for other in before:
+        value = bone_number(other.bones, bone)
+        if other.edema is None or value is None:
+            continue
+        moved = register_bone(bone_view(result, bone, settings), bone_view(other, bone, settings), settings)
+        if moved.transform is None:
+            continue
+        edema = other.edema & other.bones.labels.mask(value)
+        return resample_mask(edema, result.bones.grid, moved.transform).array
+    return np.zeros(result.bones.grid.shape, bool)

@@ -14,7 +14,7 @@ from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import ExamResult
 from bmetk.export.whole_folder import write_whole
-from bmetk.pipeline import analyze, track_exams
+from bmetk.pipeline import course_stage, track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import PatientSpec
 from bmetk.tracking import Event, EventKind, RefusedComparison, Timeline
@@ -115,6 +115,7 @@ def _score(patient: PatientSpec, settings: Settings) -> PatientScore:
     found: list[ExamResult] = []
     true: list[ExamResult] = []
     refused: list[str] = []
+    analyze = course_stage()
     for spec in patient.exams:
         simulated = simulate_exam(spec)
         true.append(true_result(simulated, patient.name))

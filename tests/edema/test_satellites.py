@@ -42,7 +42,9 @@ def run(
     """Lay a lesion into one bone and something into another; tell whether both are kept."""
     pieces = [(LESION, 6.0, 0.6), (beside, contrast_beside, t1_beside)]
     edema, signals, volume = scene(pieces, **scanned)
-    kept, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(tuple(fatty)), EdemaSettings())
+    kept, _, dropped_ml = without_satellites(
+        edema, signals, volume, MarrowKinds(tuple(fatty)), EdemaSettings()
+    )
     assert bool(dropped_ml) == (not kept[beside].any() or not kept[LESION].any())
     return bool(kept[LESION].all()), bool(kept[beside].all())
 
@@ -115,3 +117,11 @@ def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1
 ) -> None:
     scanned = {"water_share": 0.05, "likely": likely, "unsuppressed": unsuppressed}
     assert run(3.0, 0.91, fatty=[1], **scanned) == (True, kept)
+
+
+@pytest.mark.parametrize(("t1", "open_to_doubt"), [(0.8, True), (0.97, False)])
+def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(t1: float, open_to_doubt: bool) -> None:
+    edema, signals, volume = scene([(BESIDE, 1.5, t1)], noise=1.0, likely=0.6)
+    kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert not kept.any()
+    assert np.array_equal(doubtful, edema & open_to_doubt)

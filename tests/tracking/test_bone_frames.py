@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bmetk.errors import RegistrationError, SeriesMismatchError
 from bmetk.image import Mask, RigidTransform
-from bmetk.tracking import LesionTrack, carry_bones, frames, track
+from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, track
 from tests.registration.bones import turned
 from tests.tracking.bones import FEMUR, knee, without_bones
 
@@ -118,3 +119,30 @@ def test_bones_of_somebody_else_are_not_carried() -> None:
 def test_where_no_bone_can_be_carried_it_is_refused_with_the_reason() -> None:
     with pytest.raises(RegistrationError, match="no bone in common"):
         carry_bones(knee(0, [], STILL), without_bones(knee(60, [], BENT)))
+
+
+BALL = ((-12.0, 0.0, -4.0), 9.0)
+
+
+def whole(result) -> Mask:
+    return Mask(result.bones.labels.array > 0, result.bones.grid)
+
+
+def test_earlier_edema_is_shown_in_the_pose_of_the_later_exam() -> None:
+    later = knee(60, [], BENT, "coronal")
+    carried = carry_edema(later, [knee(0, [BALL], STILL)], whole(later))
+    truth = knee(60, [BALL], BENT, "coronal").edema
+    common = (carried & truth).volume_ml
+    assert 2 * common / (carried.volume_ml + truth.volume_ml) > 0.85
+
+
+def test_the_last_exam_before_tells_where_edema_was() -> None:
+    later = knee(60, [], BENT)
+    healed = [knee(0, [BALL], STILL), knee(30, [], STILL), knee(90, [BALL], STILL)]
+    assert not carry_edema(later, healed, whole(later))
+
+
+def test_edema_is_carried_only_in_bones_that_are_asked_for() -> None:
+    later = knee(60, [], BENT)
+    nowhere = Mask(np.zeros(later.bones.grid.shape, bool), later.bones.grid)
+    assert not carry_edema(later, [knee(0, [BALL], STILL)], nowhere)

@@ -15,6 +15,6 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     monkeypatch.setattr("bmetk.validation.registration.simulate_exam", made.simulate)
     monkeypatch.setattr("bmetk.validation.run.analyze", made.analyze)
     monkeypatch.setattr("bmetk.validation.patients.simulate_exam", made.simulate)
-    monkeypatch.setattr("bmetk.validation.patients.analyze", made.analyze)
+    monkeypatch.setattr("bmetk.pipeline.analyze", made.analyze)
     monkeypatch.setattr("bmetk.validation.run.provide_bones", made.provide_bones)
     return made

@@ -31,7 +31,7 @@ class StandIn:
         self.made.append(exam)
         return exam
 
-    def analyze(self, exam: Exam, *, settings: object) -> ExamResult:
+    def analyze(self, exam: Exam, *, settings: object, **_told: object) -> ExamResult:
         self.told.append(exam)
         (simulated,) = (made for made in self.made if made.fluid is exam.fluid)
         truth = true_result(simulated, exam.patient.pseudonym)
