@@ -25,7 +25,7 @@ _T1_POWER = 0.35
 _T1_RANGE = (0.25, 1.1)
 _LEAST_BONE_ML = 5.0
 """What is connected to no more than this is judged by the marrow of all bones."""
-_POSSIBLE = 0.002
+_POSSIBLE = 0.001
 """Probability below which the network rules edema out, be it a bone that it does not know."""
 _RIM_MM = 0.5
 _SURE = 0.85

@@ -27,6 +27,8 @@ def grow_alike(
 ) -> BoolArray:
     """Add the marrow that touches a lesion of its own bone and looks like it.
 
+    Where the fat nearby escaped its suppression, fatty marrow looks like it too: there nothing is added.
+
     Parameters
     ----------
     edema : bool, shape (S, R, C)
@@ -45,6 +47,7 @@ def grow_alike(
         inside = volume.bones[box] == value
         here, grid = signals.crop(box), crop_grid(volume.grid, box)
         possible = inside & (here.likely >= least[value in kinds.not_red])
+        possible &= here.fat <= settings.fat_nearby[0]
         grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown
 

@@ -77,9 +77,11 @@ def outline_lesions(
     fat = np.isin(volume.bones, kinds.fatty)
     certain = likely >= np.where(fat, seed, settings.seed_probability)
     enough = likely >= np.where(fat, least, settings.least_probability)
+    possible = inside & (likely >= settings.possible_probability)
     found = _believed(enough & inside, certain, volume, settings)
     if not found.any():
-        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), found, {})
+        alone = _apart(possible, found, volume, settings)
+        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), alone, {})
     height, peak = _height(contrast, found & certain, volume, settings)
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     edge = np.where(
@@ -89,11 +91,12 @@ def outline_lesions(
     outlined = _believed(half, found & certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
-    edema = grow_alike(believed, signals, volume, kinds, settings)
+    edema = grow_alike(believed, signals, volume, kinds, settings) & (believed | ~outlined)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
+    doubtful |= _apart(possible, edema | outlined, volume, settings)
     return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml)
 
 
@@ -101,6 +104,13 @@ def _believed(
     mask: BoolArray, certain: BoolArray, volume: MarrowVolume, settings: EdemaSettings
 ) -> BoolArray:
     return with_core(mask, certain, volume.bones, volume.measured, volume.grid, settings)
+
+
+def _apart(mask: BoolArray, told: BoolArray, volume: MarrowVolume, settings: EdemaSettings) -> BoolArray:
+    """Keep what lies apart from all that has been told already: the fringe of a lesion is no lesion."""
+    near = ndimage.binary_dilation(told, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS)
+    apart = mask & ~near
+    return _believed(apart, apart, volume, settings)
 
 
 def _above_normal(

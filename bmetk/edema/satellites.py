@@ -9,6 +9,7 @@ lesion itself tells what edema is like in an exam.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolum
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
+_FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
 _FAINT = "faint beside a lesion"
@@ -96,17 +98,33 @@ def without_satellites(
     doubtful = np.zeros_like(edema)
     if signals.t1 is None:
         return edema, doubtful, dropped
-    labels = connect_by_bone(edema, volume.bones)
-    pieces = [_measure(labels[box] == n, box, signals, volume) for n, box in boxes(labels, pad=0)]
+    pieces = list(_pieces(edema, signals, volume, settings))
+    marrow = [piece for piece in pieces if not _is_fat(piece, settings)]
     kept = edema.copy()
     for piece in pieces:
-        reason = _reason(piece, [p for p in pieces if p is not piece], kinds, settings)
+        reason = _FAT
+        if piece in marrow:
+            reason = _reason(piece, [p for p in marrow if p is not piece], kinds, settings)
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
         if reason in _OPEN:
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped
+
+
+def _pieces(
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+) -> Iterator[_Piece]:
+    """Measure the pieces; one that reaches from suppressed to unsuppressed surroundings is two."""
+    labels = connect_by_bone(edema, volume.bones)
+    least = settings.lesion_ml / volume.grid.voxel_ml
+    for number, box in boxes(labels, pad=0):
+        inside = labels[box] == number
+        bright = inside & (signals.fat[box] > settings.fat_nearby[0])
+        parts = bright, inside & ~bright
+        for part in parts if min(map(np.count_nonzero, parts)) >= least else (inside,):
+            yield _measure(part, box, signals, volume)
 
 
 def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume) -> _Piece:
@@ -130,8 +148,6 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
 def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
     lesions = [it for it in others if it.volume_ml > settings.lesion_ml]
-    if _is_fat(piece, settings):
-        return "unsuppressed fat"
     if not lesions and piece.bone not in kinds.unknown and _is_doubtful(piece, settings):
         return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bmetk.anatomy import Side
+from bmetk.anatomy import Joint, Side
 from bmetk.image import Grid, RigidTransform, crop_box, crop_grid
 from bmetk.simulate.acquire import fine_grid, sample_slices
 from bmetk.simulate.body import build_body
@@ -104,11 +104,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--joints", nargs="*", default=[j.value for j in Joint], help="others are left out")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     for number in range(given.first, given.count, given.step):
         path = given.out / f"{number:04d}.npz"
-        if path.exists():
+        if path.exists() or draw_exam(number).joint.value not in given.joints:
             continue
         start = time.time()
         stack = make_stack(number)

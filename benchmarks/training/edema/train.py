@@ -38,8 +38,8 @@ LEAST_POOL = 120
 EMA = 0.995
 OUTSIDE = 0.05
 OVERLAP = 0.25
-KNEES = 0.6
-"""Chance that a knee is taken when it is drawn: they are many, and their edema is the easiest."""
+TAKEN = {Joint.KNEE: 0.4, Joint.HIP: 0.8}
+"""Chance that a stack is taken when it is drawn: knees and hips are many, and their edema is the easiest."""
 
 
 def patches_of(stack: Stack, seed: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -81,7 +81,7 @@ def scan_forever(library: Path, seed: int, queue: mp.Queue) -> None:
     while True:
         files = sorted(library.glob("[0-9][0-9][0-9][0-9].npz"))
         stack = load_stack(files[int(rng.integers(len(files)))])
-        if stack.joint == Joint.KNEE and rng.random() > KNEES:
+        if rng.random() > TAKEN.get(Joint(stack.joint), 1.0):
             continue
         queue.put(patches_of(stack, [seed, number]))
         number += 1
