@@ -148,7 +148,7 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
 def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
     lesions = [it for it in others if it.volume_ml > settings.lesion_ml]
-    if not lesions and piece.bone not in kinds.unknown and _is_doubtful(piece, settings):
+    if piece.bone not in kinds.unknown and _is_doubtful(piece, lesions, settings):
         return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
@@ -156,7 +156,8 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
-    if piece.lost < settings.fat_loss or piece.water_slope > settings.fat_slope:
+    sure = piece.likely >= settings.sure_probability and piece.fat < settings.sure_fat
+    if (piece.lost < settings.fat_loss and not sure) or piece.water_slope > settings.fat_slope:
         return True
     bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
     return any(
@@ -164,9 +165,13 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     )
 
 
-def _is_doubtful(piece: _Piece, settings: EdemaSettings) -> bool:
+def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> bool:
     some, more = settings.lonely_ml
-    return piece.volume_ml < some or (piece.likely < settings.lonely_probability and piece.volume_ml < more)
+    if piece.volume_ml >= more:
+        return piece.likely < settings.large_probability
+    if lesions:
+        return False
+    return piece.volume_ml < some or piece.likely < settings.lonely_probability
 
 
 def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:
@@ -181,11 +186,14 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow."""
-    bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
+    known = len(settings.red_water_slope) if piece.water > 0 else 1  # the first holds without muscle too
+    bounds = list(zip(settings.doubtful_probability, settings.red_water_slope, strict=True))[:known]
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     unclear = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
     if doubtful or unclear:
         return _RED
+    if piece.likely >= settings.sure_probability:
+        return ""
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 
 

@@ -20,6 +20,8 @@ _SHARES = (
     "alike_probability",
     "alike_fatty_probability",
     "faint_share",
+    "sure_probability",
+    "large_probability",
 )
 
 
@@ -55,6 +57,10 @@ class EdemaSettings:
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
+    large_probability : 0 to 1; nor is, anywhere, what is larger than the second and less likely in the mean
+    sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
+        comparison with a lesion; nor is it fat because it lost no T1 signal, where less than this share of
+        the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
@@ -98,17 +104,20 @@ class EdemaSettings:
     faint_deviations: float = 4.0
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
-    lonely_probability: float = 0.55
+    lonely_probability: float = 0.6
+    large_probability: float = 0.5
     lonely_ml: tuple[float, float] = (0.2, 1.0)
+    sure_probability: float = 0.9
+    sure_fat: float = 0.02
     fat_loss: float = 0.06
     fat_slope: float = 4.0
     fat_nearby: tuple[float, float] = (0.4, 0.05)
     fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
     fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
     red_deviations: float = 2.5
-    red_probability: float = 0.8
-    doubtful_probability: tuple[float, float] = (0.66, 0.72)
-    red_water_slope: tuple[float, float] = (1.2, 0.95)
+    red_probability: float = 0.85
+    doubtful_probability: tuple[float, float] = (0.72, 0.85)
+    red_water_slope: tuple[float, float] = (1.25, 1.12)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 
