@@ -56,7 +56,8 @@ class Job(QObject):
         self._cancelled = True
 
     def _report(self, stage: str, fraction: float) -> None:
-        if self._cancelled:
+        # napari asks its workers to stop when the window is closed, and waits for them.
+        if self._cancelled or (self._worker is not None and self._worker.abort_requested):
             raise Cancelled
         self.reported.emit(stage, fraction)
 
