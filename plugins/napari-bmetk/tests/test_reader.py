@@ -49,7 +49,7 @@ def test_five_published_courses_are_among_the_samples():
 
 
 def test_a_result_folder_is_read_as_five_layers(result_folder: Path):
-    reader = get_reader(str(result_folder))
+    reader = reader_of(str(result_folder))
     assert reader is not None
     assert roles(reader(str(result_folder))) == ROLES
 

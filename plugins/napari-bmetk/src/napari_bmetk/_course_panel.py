@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -31,7 +32,7 @@ from napari_bmetk._review_panel import make_table
 from napari_bmetk._rows import Row
 from napari_bmetk._session import Session
 
-_PLOT_PX, _MAP_PX, _LINKS_PX = 520, 430, 130
+_PLOT_PX, _MAP_PX, _LINKS_PX = 500, 430, 130
 _PLOT_IN = 9.2  # narrower than on the page, so that its words can be read in the dock
 _EPOCH = date(1970, 1, 1)  # that of the plot's time axis
 
@@ -203,6 +204,7 @@ class CoursePanel(QWidget):
         beside.addWidget(self.compare_box, stretch=1)
         layout.addLayout(beside)
         area, inside = QScrollArea(), QWidget()
+        self._figures.setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)  # none covers another
         inside.setLayout(self._figures)
         area.setWidget(inside)
         area.setWidgetResizable(True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import FunctionWorker, create_worker
+from napari.qt.threading import FunctionWorker, WorkerBase, create_worker
 from qtpy.QtCore import QObject, Signal
 
 from bmetk import BmetkError
 from napari_bmetk import _texts as texts
+
+# napari waits for its workers when its window is closed, a script that just ends does not: it would crash.
+atexit.register(WorkerBase.await_workers)
 
 
 class Cancelled(Exception):  # noqa: N818  # it is no error
