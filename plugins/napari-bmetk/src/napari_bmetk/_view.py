@@ -18,6 +18,7 @@ from napari_bmetk._frame import AXES
 _LETTERS = (("F", "H"), ("A", "P"), ("R", "L"))
 _PLANES = ("axial", "coronal", "sagittal")
 _PLACES = {"left": "middle_left", "right": "middle_right", "top": "top_center", "bottom": "bottom_center"}
+_BOXED = ("middle_left", "middle_right")  # sides are read on any ground; each box takes its time to draw
 _CORNER = "bmetk_plane"
 _LEAST_SHARE = 0.3  # of a direction along an axis, from which on its letter is shown
 _MARK_SIZE, _PLANE_SIZE = 16.0, 10.0
@@ -218,7 +219,7 @@ def _write(viewer: napari.Viewer, key: str, text: str, place: str, size: float) 
             color=_MARK_COLOUR,
             visible=True,
             gridded=True,
-            box=False,
+            box=place in _BOXED,
         )
     elif overlays[key].text != text:
         overlays[key].text = text
