@@ -109,6 +109,22 @@ def drawn(viewer: napari.Viewer) -> None:
     QApplication.processEvents()
 
 
+def window() -> napari.Viewer:
+    """Open napari itself."""
+    viewer = napari.Viewer(show=True)
+    viewer.window._qt_window.resize(1500, 950)  # noqa: SLF001
+    drawn(viewer)
+    return viewer
+
+
+def wait_for_events(viewer: napari.Viewer, figures: dict[str, tuple[float, float]]) -> None:
+    """Let the course be followed, which goes on beside the window."""
+    course = open_dock(viewer).session.course
+    with clocked(figures, "events after it, s"):
+        while course.is_behind:
+            drawn(viewer)
+
+
 def scroll(viewer: napari.Viewer, figures: dict[str, tuple[float, float]], name: str) -> None:
     """Go through thirty slices as wheel, keys and slider do; every one must have been drawn."""
     frames: list[object] = []
@@ -126,9 +142,7 @@ def scroll(viewer: napari.Viewer, figures: dict[str, tuple[float, float]], name:
 
 def measure(folder: Path, exam: Exam) -> dict[str, tuple[float, float]]:
     figures: dict[str, tuple[float, float]] = {}
-    viewer = napari.Viewer(show=True)
-    viewer.window._qt_window.resize(1500, 950)  # noqa: SLF001
-    drawn(viewer)
+    viewer = window()
     with clocked(figures, "open, s"):
         dock = open_dock(viewer)
         review = with_exams(open_review(folder), [exam])
@@ -136,6 +150,7 @@ def measure(folder: Path, exam: Exam) -> dict[str, tuple[float, float]]:
             viewer.add_layer(Layer.create(*data))
         dock.go_to_worst()
         drawn(viewer)
+    wait_for_events(viewer, figures)
     scroll(viewer, figures, "frame, s")
     shown = [layer for layer in viewer.layers if not layer.visible]
     for layer in shown:
@@ -164,8 +179,7 @@ def measure(folder: Path, exam: Exam) -> dict[str, tuple[float, float]]:
 
 def measure_course(folder: Path) -> dict[str, tuple[float, float]]:
     figures: dict[str, tuple[float, float]] = {}
-    viewer = napari.Viewer(show=True)
-    drawn(viewer)
+    viewer = window()
     with clocked(figures, "open a course, s"):
         dock = open_dock(viewer)
         for data in review_layers(open_review(folder)):
