@@ -17,6 +17,7 @@ from bmetk.edema.volume import boxes
 from bmetk.exam import ExamResult, Lesion, Segmentation
 from bmetk.image import Box, LabelMap, Mask, ScalarImage, crop_box, crop_grid
 from bmetk.review.draft import Draft, Voxel
+from bmetk.review.signal import drawn_contrast, drawn_water
 
 _Bytes = npt.NDArray[np.uint8]
 _KEPT = 512
@@ -28,8 +29,8 @@ def find_pieces(edema: Mask, draft: Draft) -> tuple[Lesion, ...]:
     """List the connected pieces of a mask as lesions, largest first.
 
     A piece that the program found just so keeps its description. Share of water and contrast are those of the
-    program's lesions that lie in the piece, by volume: without the signal of its muscle nothing tells them
-    anew. They are None for what the reader alone drew.
+    program's lesions that lie in the piece, by volume. Of what the reader alone drew, the images tell
+    them (see `bmetk.review.signal`); without these they are None.
     """
     if not edema:
         return ()
@@ -125,8 +126,12 @@ class _Known:
         first = int(counts.argmax())
         if first and self.is_current and counts[first] == counts.sum() == self.sizes[first]:
             return self.lesions[first - 1]
-        water = self._mean(counts, [it.water_fraction for it in self.lesions])
-        contrast = self._mean(counts, [it.contrast for it in self.lesions])
+        if counts[1:].any():
+            water = self._mean(counts, [it.water_fraction for it in self.lesions])
+            contrast = self._mean(counts, [it.contrast for it in self.lesions])
+        else:
+            contrast = drawn_contrast(draft, piece.box, piece.mask)
+            water = drawn_water(draft, contrast)
         return replace(_describe(piece, draft), water_fraction=water, contrast=contrast)
 
     @staticmethod

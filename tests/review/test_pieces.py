@@ -79,7 +79,7 @@ def test_two_lesions_joined_have_their_mean_by_volume_of_what_was_told():
     assert joined.water_fraction == pytest.approx(0.6)
 
 
-def test_what_the_reader_alone_drew_has_neither():
+def test_what_the_reader_alone_drew_has_neither_without_the_images():
     grid = make_grid("axial")
     draft = begin(told_knee(grid))
     world = grid.world_coordinates() - grid.centre_mm

@@ -32,6 +32,7 @@ def test_two_exams_lie_side_by_side_in_register_and_scroll_together(
 ):
     click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
     dock.tabs.setCurrentWidget(dock.course)
+    before = list(viewer.layers)
     dock._on_compare("1_knee_left")
     qtbot.wait(300)
     assert "laid over" in dock.message.text()
@@ -47,7 +48,7 @@ def test_two_exams_lie_side_by_side_in_register_and_scroll_together(
     assert not is_orange(away).any(), "both cells scroll"
     dock._on_compare("")
     assert not viewer.canvas.grid.enabled
-    assert len(viewer.layers) == 10
+    assert list(viewer.layers) == before
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +71,12 @@ def viewer(window: napari.Viewer) -> napari.Viewer:
 
 
 @pytest.fixture
-def dock(open_course: ReviewWidget, course_folder: Path) -> ReviewWidget:
+def dock(open_course: ReviewWidget, course_folder: Path, qtbot: QtBot) -> ReviewWidget:
     """Show a fresh review of the course."""
     open_course.compare.hide()
     open_course.tabs.setCurrentWidget(open_course.review)
     open_course.session.reshow(open_review(course_folder))
+    qtbot.waitUntil(lambda: not open_course.session.course.is_behind, timeout=60_000)
     return open_course
 
 
@@ -88,6 +90,21 @@ def orange_middle(picture: np.ndarray) -> tuple[float, float]:
     assert len(found), "the lesion is not in this cell"
     row, column = found.mean(axis=0)
     return float(row), float(column)
+
+
+def test_an_exam_that_is_asked_for_is_shown_then_and_not_before(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
+):
+    click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
+    for layer in [it for it in viewer.layers if it.metadata["bmetk_exam"] == "1_knee_left"]:
+        viewer.layers.remove(layer)
+    qtbot.wait(20)
+    assert len(viewer.layers) == 5
+    click_row(qtbot, dock, number_of(dock, "lesion 1", "1_knee_left"))
+    shown = [layer.metadata["bmetk_exam"] for layer in viewer.layers if layer.visible]
+    assert set(shown) == {"1_knee_left"}
+    assert viewer.layers.selection.active.metadata["bmetk_exam"] == "1_knee_left"
+    assert viewer.dims.point == pytest.approx(LESION_MM[::-1], abs=2.0)
 
 
 def test_a_click_in_the_plot_opens_that_exam(viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot):
@@ -131,12 +148,12 @@ def test_a_long_course_follows_when_the_hand_rests_and_volumes_at_once(
     viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot
 ):
     click_row(qtbot, dock, number_of(dock, "lesion 1", "2_knee_left"))
-    dock.session.following_s = 2.0
+    dock.session.course.seconds = 2.0
     click(qtbot, dock.review.reject_button)
     row = number_of(dock, "lateral femoral condyle", "2_knee_left")
     assert dock.table.item(row, 2).text().startswith("0 ")
-    assert dock.session.is_behind
-    qtbot.waitUntil(lambda: not dock.session.is_behind)
+    assert dock.session.course.is_behind
+    qtbot.waitUntil(lambda: not dock.session.course.is_behind, timeout=60_000)
     row = number_of(dock, "lateral femoral condyle", "2_knee_left")
     assert dock.table.item(row, 3).text() == "−1.5 resolved"
 
@@ -166,5 +183,7 @@ def test_in_space_and_in_every_plane_the_exam_is_in_the_middle_seen_from_the_fro
         shown = 3 if plane == 3 else 2
         assert viewer.scene.camera.center[-shown:] == pytest.approx(at[-shown:], abs=1.0)
     assert shown_letters(viewer) == {"left": "R", "right": "L", "top": "H", "bottom": "F"}
+    picture = viewer.screenshot(canvas_only=True, flash=False).astype(int)
+    assert is_orange(picture).any(), "the lesion is seen through its bone"
     viewer.layers.remove(far)
     dock.look.show_plane(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import thread_time
 
 import napari
+import numpy as np
 import pytest
 from conftest import LESION_MM, make_grid, make_result
 from hands import click_row, number_of, press, shown_ml, stroke
@@ -13,6 +14,7 @@ from napari.layers import Layer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
+from bmetk.errors import InputError
 from bmetk.export import save_result
 from bmetk.review import open_review
 from napari_bmetk import _texts as texts
@@ -51,6 +53,41 @@ def test_the_hint_is_shown_first_and_the_review_empties_when_its_layers_go(
     viewer.layers.clear()
     assert dock.table.rowCount() == 0
     assert not dock.session.is_open
+
+
+def test_a_dropped_result_opens_the_dock_at_its_lesion(viewer: napari.Viewer, course_folder: Path):
+    viewer.open(str(course_folder), plugin="napari-bmetk")
+    (dock,) = (it for it in viewer.window.dock_widgets.values() if isinstance(it, ReviewWidget))
+    assert dock.session.current == "2_knee_left"
+    assert {row.exam for row in dock.review.rows} == {"1_knee_left", "2_knee_left"}
+
+
+def test_a_damaged_result_is_a_sentence_in_the_dock(viewer: napari.Viewer, tmp_path: Path):
+    (tmp_path / "exam.json").write_text('{"schema": "bmetk.exam/1"}')
+    with pytest.raises(InputError):
+        viewer.open(str(tmp_path), plugin="napari-bmetk")
+    (dock,) = (it for it in viewer.window.dock_widgets.values() if isinstance(it, ReviewWidget))
+    assert "is damaged" in dock.message.text()
+
+
+def test_picture_and_controls_are_those_of_what_was_opened(
+    viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, result_folder: Path
+):
+    other = viewer.add_image(np.ones((4, 4, 4)))
+    qtbot.wait(10)
+    told = []
+    viewer.layers.selection.events.active.connect(lambda event: told.append(event.value))
+    show(viewer, result_folder)
+    assert not told, "the controls are laid out once, after the last layer"
+    qtbot.wait(10)
+    assert told == [viewer.layers[-1]]
+    controls = viewer.window._qt_viewer.controls
+    assert controls.currentWidget() is controls.widgets[viewer.layers[-1]]
+    view = viewer.window._qt_viewer.layers
+    chosen = [index.row() for index in view.selectionModel().selectedIndexes()]
+    assert chosen == [0], "the list is from the front to the back"
+    assert viewer.window._qt_window.updatesEnabled()
+    viewer.layers.remove(other)
 
 
 def test_a_closed_dock_is_not_called_any_more(

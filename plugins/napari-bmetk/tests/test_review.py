@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from time import process_time
 
 import napari
 import numpy as np
 import pytest
-from conftest import CENTRE_MM, LESION_MM, keep_picture, make_grid, make_result
+from conftest import CENTRE_MM, LESION_MM, keep_picture, make_grid, make_result, moved_to
 from hands import click, click_row, number_of, press, shown_ml, stroke
 from napari.layers import Labels, Layer
 from pytestqt.qtbot import QtBot
@@ -18,6 +19,7 @@ from qtpy.QtCore import Qt
 
 from bmetk.exam import ExamResult
 from bmetk.export import save_result
+from bmetk.image import Grid
 from bmetk.review import open_review, read_audit
 from bmetk.review import run as core_run
 from napari_bmetk import _texts as texts
@@ -269,10 +271,15 @@ def test_a_result_of_another_patient_is_refused_and_what_is_open_stays(
     knee: ReviewWidget, viewer: napari.Viewer, qtbot: QtBot, tmp_path: Path
 ):
     other = make_result(make_grid("axial"), pseudonym="subject-2")
+    far = other.bones.grid.affine.copy()
+    far[:3, 3] += 300.0
+    other = moved_to(other, Grid(other.bones.grid.shape, far), date(2024, 3, 1))
     save_result(other, tmp_path / "other")
-    before = list(viewer.layers)
+    before, chosen, point = list(viewer.layers), viewer.layers.selection.active, viewer.dims.point
     show(viewer, tmp_path / "other")
     qtbot.wait(100)
+    assert viewer.dims.point == pytest.approx(point)
+    assert viewer.layers.selection.active is chosen
     assert knee.message.text() == texts.OTHER_PATIENT
     assert list(viewer.layers) == before
     assert shown_ml(knee) == 1.5

@@ -202,6 +202,7 @@ def test_open_result_shows_the_whole_window(qtbot: QtBot, result_folder: Path):
     try:
         dock = napari_bmetk.open_dock(viewer)
         viewer.window._qt_window.resize(1400, 900)
+        qtbot.waitUntil(lambda: not dock.session.course.is_behind, timeout=60_000)
         qtbot.wait(300)
         picture = viewer.screenshot(canvas_only=False, flash=False)
         keep_picture(picture, "window")

@@ -108,6 +108,7 @@ def test_a_link_that_was_cut_is_whole_again(
     viewer: napari.Viewer, dock: ReviewWidget, qtbot: QtBot, course_folder: Path
 ):
     show(viewer, course_folder)
+    qtbot.waitUntil(lambda: not dock.session.course.is_behind, timeout=60_000)
     dock.tabs.setCurrentWidget(dock.course)
     assert dock.course.link_table.rowCount() == 1
     dock.course.link_table.setCurrentCell(0, 0)

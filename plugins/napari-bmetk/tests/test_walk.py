@@ -10,11 +10,34 @@ from pathlib import Path
 
 import pytest
 
+LEFT_EARLY = """
+import sys, time
+import napari_bmetk
 
-@pytest.mark.skipif(
+viewer = napari_bmetk.open_result(sys.argv[1], run=False)
+napari_bmetk.open_dock(viewer).job.start(lambda _on_progress: time.sleep(3))
+"""
+
+
+needs_screen = pytest.mark.skipif(
     not os.environ.get("DISPLAY") and not os.environ.get("CI"),
     reason="no screen: run the tests with xvfb-run",
 )
+
+
+@needs_screen
+def test_a_script_that_ends_while_work_goes_on_ends_well(result_folder: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_EARLY, str(result_folder)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@needs_screen
 def test_a_patient_is_opened_run_corrected_signed_and_reopened(tmp_path: Path):
     script = Path(__file__).with_name("walk.py")
     environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path / "data"), "BMETK_WALK": str(tmp_path)}

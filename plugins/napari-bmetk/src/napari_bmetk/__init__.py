@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_bmetk._widget import ReviewWidget
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open_dock", "open_result"]
+__all__ = ["__version__", "current_dock", "open_dock", "open_result"]
 
 
 def open_result(folder: Path, *, run: bool = True) -> napari.Viewer:
@@ -32,10 +32,10 @@ def open_result(folder: Path, *, run: bool = True) -> napari.Viewer:
 
     from bmetk.errors import UnreadableFileError
     from napari_bmetk import _texts as texts
-    from napari_bmetk._reader import get_reader
+    from napari_bmetk._reader import reader_of
 
     folder = Path(folder)
-    read = get_reader(str(folder))
+    read = reader_of(str(folder))
     if read is None:
         raise UnreadableFileError(texts.NO_RESULT.format(name=folder.name))
     layers = read(str(folder))
@@ -60,3 +60,11 @@ def open_dock(viewer: napari.Viewer) -> ReviewWidget:
     dock = ReviewWidget(viewer)
     viewer.window.add_dock_widget(dock, name=texts.DOCK, area="right")
     return dock
+
+
+def current_dock() -> ReviewWidget | None:
+    """Give the review dock of the window that is in front; None where there is no window."""
+    import napari
+
+    viewer = napari.current_viewer()
+    return None if viewer is None or getattr(viewer, "window", None) is None else open_dock(viewer)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -32,6 +33,7 @@ from napari_bmetk._rows import Row
 from napari_bmetk._session import Session
 
 _PLOT_PX, _MAP_PX, _LINKS_PX = 500, 430, 130
+_PLOT_IN = 9.2  # narrower than on the page, so that its words can be read in the dock
 _EPOCH = date(1970, 1, 1)  # that of the plot's time axis
 
 
@@ -66,6 +68,7 @@ class CoursePanel(QWidget):
         """Show the course as it is now; figures are drawn when the tab is looked at."""
         timeline = self._session.timeline
         has_course = timeline is not None and len(timeline.exams) > 1
+        self.message.setText(texts.FOLLOWING if self._session.course.is_behind else texts.NO_COURSE)
         self.message.setVisible(not has_course)
         self._list_links(timeline if has_course else None)
         self._list_exams()
@@ -86,7 +89,9 @@ class CoursePanel(QWidget):
             return
         self._clear()
         self._shown = timeline
-        self.plot = _canvas(timeline.plot(), _PLOT_PX)
+        plot = timeline.plot()
+        plot.set_figwidth(_PLOT_IN)
+        self.plot = _canvas(plot, _PLOT_PX)
         self.body_map = _canvas(body_map_figure(timeline), _MAP_PX)
         self.plot.mpl_connect("button_press_event", self._on_plot_click)
         self.body_map.mpl_connect("button_press_event", self._on_map_click)
@@ -95,7 +100,7 @@ class CoursePanel(QWidget):
 
     def judge(self, verdict: Verdict) -> None:
         """Accept or cut the link of the row."""
-        self._session.follow_now()
+        self._session.course.catch_up()
         number = self.link_table.currentRow()
         if not self._session.is_editable or not 0 <= number < len(self.links):
             self._session.said.emit(texts.NO_ROW if self._session.is_editable else texts.READ_ONLY)
@@ -107,7 +112,7 @@ class CoursePanel(QWidget):
 
     def link_rows(self, rows: Sequence[Row]) -> None:
         """Draw a link between the lesions of two rows of the review's table."""
-        self._session.follow_now()
+        self._session.course.catch_up()
         lesions = [row for row in rows if row.lesion is not None and not row.is_rejected]
         if not self._session.is_editable or len(lesions) != 2 or lesions[0].exam == lesions[1].exam:
             self._session.said.emit(texts.LINK_DRAW_HINT if self._session.is_editable else texts.READ_ONLY)
@@ -199,6 +204,7 @@ class CoursePanel(QWidget):
         beside.addWidget(self.compare_box, stretch=1)
         layout.addLayout(beside)
         area, inside = QScrollArea(), QWidget()
+        self._figures.setSizeConstraint(QLayout.SizeConstraint.SetMinimumSize)  # none covers another
         inside.setLayout(self._figures)
         area.setWidget(inside)
         area.setWidgetResizable(True)

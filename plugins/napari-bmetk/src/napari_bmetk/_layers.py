@@ -27,35 +27,34 @@ EDITED = ("bones", "regions", "edema")
 """Roles of the layers that a reader may change."""
 
 
-def draft_layers(draft: Draft, *, name: str, shown: bool = True) -> list[LayerData]:
+def draft_layers(draft: Draft, *, name: str) -> list[LayerData]:
     """Make the layers of an exam under review, from the back to the front.
 
     Parameters
     ----------
     draft : Draft
     name : of the exam in its review
-    shown : False hides all of them at first
     """
     result = draft.base
     frame = frame_of(result.bones.grid)
-    layers = picture_layers(result, frame, shown=shown)
+    layers = picture_layers(result, frame)
     layers.append(_labels("bones", draft.bones, frame, result, visible=False))
-    layers.append(_labels("regions", draft.regions, frame, result, visible=shown, opacity=0.25))
-    layers.append(_marks(draft.marks, frame, result, visible=shown, opacity=0.6))
+    layers.append(_labels("regions", draft.regions, frame, result, opacity=0.25))
+    layers.append(_marks(draft.marks, frame, result, opacity=0.6))
     for _, options, _ in layers:
         options["metadata"]["bmetk_exam"] = name
     return layers
 
 
-def result_layers(result: ExamResult, *, name: str, shown: bool = True) -> list[LayerData]:
+def result_layers(result: ExamResult, *, name: str) -> list[LayerData]:
     """Make the layers of a result that is looked at alone: bones without edema, or another exam."""
     frame = frame_of(result.bones.grid)
-    layers = picture_layers(result, frame, shown=shown)
-    layers.append(_labels("bones", result.bones, frame, result, visible=shown and not layers, opacity=0.4))
-    layers.append(_labels("regions", result.regions, frame, result, visible=shown, opacity=0.25))
+    layers = picture_layers(result, frame)
+    layers.append(_labels("bones", result.bones, frame, result, visible=not layers, opacity=0.4))
+    layers.append(_labels("regions", result.regions, frame, result, opacity=0.25))
     if result.edema is not None:
         marks = LabelMap(result.edema.array.astype(np.uint8), result.edema.grid)
-        layers.append(_marks(marks, frame, result, visible=shown, opacity=0.6))
+        layers.append(_marks(marks, frame, result, opacity=0.6))
     for _, options, _ in layers:
         options["metadata"]["bmetk_exam"] = name
     return layers
@@ -72,11 +71,11 @@ def exam_series_layers(exam: Exam, *, shown: bool = True) -> list[LayerData]:
     return layers
 
 
-def picture_layers(result: ExamResult, frame: Frame, *, shown: bool) -> list[LayerData]:
+def picture_layers(result: ExamResult, frame: Frame) -> list[LayerData]:
     """Make the layers of what was measured or computed, nothing that is drawn."""
-    layers = _aligned_series(result, frame, shown=shown)
+    layers = _aligned_series(result, frame)
     if result.ratio is not None:
-        look: dict[str, Any] = {"visible": shown and not layers, "contrast_limits": _RATIO_WINDOW}
+        look: dict[str, Any] = {"visible": not layers, "contrast_limits": _RATIO_WINDOW}
         layers.append(_image("ratio", "ratio", result.ratio, frame, result.exam, **look))
     if result.probability is not None:
         look = {"visible": False, "colormap": "inferno", "blending": "additive", "opacity": 0.6}
@@ -91,12 +90,12 @@ def exam_title(exam: Exam) -> str:
     return " ".join([day, exam.joint.value, *([exam.side.value] if exam.side else [])])
 
 
-def _aligned_series(result: ExamResult, frame: Frame, *, shown: bool) -> list[LayerData]:
+def _aligned_series(result: ExamResult, frame: Frame) -> list[LayerData]:
     """Show the series that were analysed, T1 in register, where they are at hand."""
     exam = result.exam
     if exam.fluid is None:
         return []
-    layers = [_series("fluid", exam.fluid, exam.fluid.image, frame, exam, visible=shown)]
+    layers = [_series("fluid", exam.fluid, exam.fluid.image, frame, exam, visible=True)]
     if exam.t1 is not None:
         aligned = resample_scalar(exam.t1.image, exam.fluid.image.grid, result.alignment)
         layers.insert(0, _series("T1", exam.t1, aligned, frame, exam, visible=False))
@@ -132,6 +131,7 @@ def _labels(
 
 def _marks(marks: LabelMap, frame: Frame, result: ExamResult, **look: Any) -> LayerData:
     colours = {Mark.EDEMA.value: EDEMA_COLOUR, Mark.REJECTED.value: REJECTED_COLOUR}
+    look = {"blending": "translucent_no_depth", **look}  # in space it lies inside the bone, and is still seen
     return _label_layer("edema", marks, frame, result, colours, **look)
 
 

@@ -16,6 +16,7 @@ from napari_bmetk import _texts as texts
 from napari_bmetk._compare import Compare
 from napari_bmetk._frame import AXES, native_plane
 from napari_bmetk._layers import exam_title
+from napari_bmetk._reader import review_layers
 from napari_bmetk._rows import Row, region_point
 from napari_bmetk._session import Session
 from napari_bmetk._view import (
@@ -71,6 +72,10 @@ class Look:
 
     def show_exam(self, name: str) -> None:
         """Show one exam alone: turn to its own plane and let it fill the picture, if another was shown."""
+        review = self._session.review
+        if review is not None and name not in self._session.views:
+            for data in review_layers(review, name):
+                self._viewer.add_layer(Layer.create(*data))
         view = self._session.views.get(name)
         if view is None:
             return

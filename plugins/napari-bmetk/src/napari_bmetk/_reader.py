@@ -18,7 +18,31 @@ _SCHEMAS = {"exam.json": "bmetk.exam/", "timeline.json": "bmetk.timeline/"}
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
-    """Offer a reader for a result of bmetk or a DICOM study, or None (npe2 reader contribution)."""
+    """Offer a reader for a result of bmetk or a DICOM study, or None (npe2 reader contribution).
+
+    Where there is a window, it opens the dock too: without it the layers are a picture and no review.
+    """
+    read = reader_of(path)
+    if read is None:
+        return None
+
+    def read_beside_dock(path: str) -> list[LayerData]:
+        from bmetk import BmetkError
+        from napari_bmetk import current_dock
+
+        dock = current_dock()
+        try:
+            return read(path)
+        except BmetkError as error:
+            if dock is not None:
+                dock.say(str(error))
+            raise
+
+    return read_beside_dock
+
+
+def reader_of(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
+    """Choose what reads a path; None for what is not bmetk's."""
     if not isinstance(path, str):
         return None
     if holds_result(result_folder(path)):
@@ -27,7 +51,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | 
 
 
 def read_result(path: str | Path) -> list[LayerData]:
-    """Read every exam of a result as layers, the latest exam shown and the earlier ones hidden.
+    """Read a result as the layers of one exam; those of the others follow when the dock asks for them.
 
     The version signed last is read, with the draft since.
 
@@ -65,23 +89,24 @@ def read_study(path: str | Path) -> list[LayerData]:
     return layers
 
 
-def review_layers(review: Review) -> list[LayerData]:
-    """Make the layers of a review, the latest exam in front and shown."""
+def review_layers(review: Review, name: str = "") -> list[LayerData]:
+    """Make the layers of one exam of a review: that of a name, else the one to begin with."""
     from napari_bmetk._layers import draft_layers, result_layers
 
-    drafts = [(draft.base.exam, name) for name, draft in review.drafts.items()]
-    alone = [(result.exam, name) for name, result in review.unedited.items()]
-    order = sorted([*drafts, *alone], key=lambda it: str(it[0].date or ""))
-    layers: list[LayerData] = []
-    for exam, name in order:
-        shown = exam is order[-1][0]
-        if name in review.drafts:
-            layers += draft_layers(review.drafts[name], name=name, shown=shown)
-        else:
-            layers += result_layers(review.unedited[name], name=name, shown=shown)
+    name = name or first_exam(review)
+    if name in review.drafts:
+        layers = draft_layers(review.drafts[name], name=name)
+    else:
+        layers = result_layers(review.unedited[name], name=name)
     for _, options, _ in layers:
         options["metadata"]["bmetk_review"] = review
     return layers
+
+
+def first_exam(review: Review) -> str:
+    """Name the latest exam with edema, else the latest exam; the others are shown when they are asked for."""
+    results = {name: draft.base for name, draft in review.drafts.items()} | dict(review.unedited)
+    return max(results, key=lambda name: (bool(results[name].lesions), str(results[name].exam.date or "")))
 
 
 def result_folder(path: str | Path) -> Path:

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_bmetk import _texts as texts
+from napari_bmetk import current_dock
 
 if TYPE_CHECKING:
     from napari_bmetk._layers import LayerData
-    from napari_bmetk._widget import ReviewWidget
 
 _COARSE = 1.6  # voxels that much wider than a clinic's: a sample is to be looked at soon
 
@@ -24,7 +24,7 @@ def shipped_patient() -> list[LayerData]:
     from bmetk.simulate.sample import find_sample
     from napari_bmetk._reader import read_study
 
-    _open_dock()
+    current_dock()
     return read_study(find_sample() / "studies")
 
 
@@ -36,7 +36,7 @@ def course_sample(course_id: str) -> list[LayerData]:
     from napari_bmetk._reader import read_study
 
     folder = _cache() / course_id
-    dock = _open_dock()
+    dock = current_dock()
     if folder.is_dir():
         return read_study(folder)
     if dock is None:
@@ -73,13 +73,3 @@ def _cache() -> Path:
     from napari_bmetk._places import spare_folder
 
     return spare_folder().parent / "samples"
-
-
-def _open_dock() -> ReviewWidget | None:
-    """Open the dock beside the picture, where there is a window."""
-    import napari
-
-    from napari_bmetk import open_dock
-
-    viewer: Any = napari.current_viewer()
-    return None if viewer is None or getattr(viewer, "window", None) is None else open_dock(viewer)

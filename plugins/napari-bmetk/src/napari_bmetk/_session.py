@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, thread_time
+from time import perf_counter
 from typing import Any
 
 import napari
@@ -23,18 +23,17 @@ from bmetk.review import (
     drop_draft,
     is_touched,
     measure_draft,
-    review_timeline,
     save_draft,
     with_exams,
 )
 from napari_bmetk import _texts as texts
+from napari_bmetk._course import Course
 from napari_bmetk._drawn import Change, ExamView, edited, labels_of, with_labels
 from napari_bmetk._history import History
 from napari_bmetk._layers import EDITED
 from napari_bmetk._places import spare_folder
 
-_SETTLE_MS, _LATER_MS, _AUTOSAVE_MS = 30, 600, 1500
-_LONGEST_S = 0.25  # that following the course may add to a stroke
+_SETTLE_MS, _AUTOSAVE_MS = 30, 1500
 
 
 class Session(QObject):
@@ -56,26 +55,30 @@ class Session(QObject):
         self.spare = spare or spare_folder()
         self.review: Review | None = None
         self.results: dict[str, ExamResult] = {}
-        self.timeline: Timeline | None = None
+        self.course = Course()
         self.views: dict[str, ExamView] = {}
         self.current = ""
         self.history = History()
         self.seconds = 0.0
         """What the last measurement took."""
-        self.following_s = 0.0  # what it took; a long course is followed when the hand rests
-        self.is_behind = False  # whether events and links wait to follow an edit
         self._locked = False
         self._unseen: list[Layer] = []
         self._unmeasured: dict[str, None] = {}
         self._ended: list[Layer] = []
         self._settle = self._timer(_SETTLE_MS, self.take_edits)
-        self._later = self._timer(_LATER_MS, self.follow_now)
         self._autosave = self._timer(_AUTOSAVE_MS, self.save)
+        self.course.followed.connect(self.measured)
+        self.course.said.connect(self.said)
 
     @property
     def is_open(self) -> bool:
         """Whether a result is open."""
         return self.review is not None
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """The patient's course, as far as it has followed."""
+        return self.course.timeline
 
     @property
     def is_editable(self) -> bool:
@@ -87,8 +90,8 @@ class Session(QObject):
         """Draft of the exam looked at."""
         return None if self.review is None else self.review.drafts.get(self.current)
 
-    def adopt(self, review: Review) -> None:
-        """Open a review; its layers come one by one after it."""
+    def adopt(self, review: Review, current: str = "") -> None:
+        """Open a review at an exam; the layers of that come one by one after it."""
         self.review = review
         self.history.clear()
         self.results = {
@@ -97,9 +100,8 @@ class Session(QObject):
         }
         self.results |= review.unedited
         self.results = dict(sorted(self.results.items(), key=lambda it: str(it[1].exam.date or "9")))
-        self.current = next(reversed(self.results))
-        self._follow()
-        self.following_s *= len(self.results) > 3  # of a short course most was to register bones, once
+        self.current = current or next(reversed(self.results))
+        self.course.begin(review, self.results)
         self.opened.emit()
         if review.trouble or review.restored:
             self.said.emit(review.trouble or texts.RESTORED)
@@ -107,12 +109,12 @@ class Session(QObject):
     def take(self, layer: Layer) -> bool:
         """Take a layer into the session; False where it belongs to another result, which is refused."""
         review: Review = layer.metadata["bmetk_review"]
+        name, role = layer.metadata["bmetk_exam"], layer.metadata["bmetk_role"]
         if self.review is None:
-            self.adopt(review)
+            self.adopt(review, name)
         elif review is not self.review and review.folder != self.review.folder:
             self.said.emit(self._refusal(review))
             return False
-        name, role = layer.metadata["bmetk_exam"], layer.metadata["bmetk_role"]
         view = self.views.setdefault(name, ExamView(name, layer.metadata["bmetk_frame"]))
         view.layers[role] = layer
         if role in EDITED:
@@ -142,9 +144,8 @@ class Session(QObject):
         if self._autosave.isActive():
             self.save()
         self._settle.stop()
-        self._later.stop()
-        self.is_behind = False
-        self.review, self.timeline, self.current = None, None, ""
+        self.course.close()
+        self.review, self.current = None, ""
         self.results, self.views = {}, {}
         self.history.clear()
         self.closed.emit()
@@ -252,8 +253,10 @@ class Session(QObject):
     def _put(self, name: str, role: str, labels: LabelMap) -> None:
         """Put labels into a draft and show them."""
         assert self.review is not None
-        view = self.views[name]
         self.review = self.review.with_draft(name, with_labels(self.review.drafts[name], role, labels))
+        view = self.views.get(name)
+        if view is None or role not in view.layers:
+            return
         layer, shown = view.layers[role], view.frame.show_labels(labels)
         view.seen[role] = shown
         index = np.nonzero(shown != layer.data)
@@ -276,25 +279,27 @@ class Session(QObject):
 
     def _draw(self, name: str, role: str, changed: Callable[[LabelMap], LabelMap]) -> None:
         assert self.review is not None
-        labels = changed(labels_of(self.review.drafts[name], role))
-        self._put(name, role, labels)
-        self.views[name].noted[role] = labels
+        self._redraw(name, role, changed(labels_of(self.review.drafts[name], role)))
         self._measure([name])
 
     def _show_draft(self, name: str, draft: Draft) -> None:
         assert self.review is not None
         self.review = self.review.with_draft(name, draft)
         for role in EDITED:
-            if role in self.views[name].layers:
-                self._put(name, role, labels_of(draft, role))
-                self.views[name].noted[role] = labels_of(draft, role)
+            self._redraw(name, role, labels_of(draft, role))
         self._measure([name])
+
+    def _redraw(self, name: str, role: str, labels: LabelMap) -> None:
+        """Put labels that are no new step of undo; their layer may have been taken away since."""
+        self._put(name, role, labels)
+        if name in self.views:
+            self.views[name].noted[role] = labels
 
     def reshow(self, review: Review) -> None:
         """Show another state of the same review (signed, reopened, edema found anew) in its layers."""
         if self.review is not None:
             review = with_exams(review, [draft.base.exam for draft in self.review.drafts.values()])
-        self.adopt(review)
+        self.adopt(review, self.current)
         for name, view in self.views.items():
             draft = review.drafts.get(name)
             if draft is None:
@@ -339,32 +344,10 @@ class Session(QObject):
         start = perf_counter()
         for name in names:
             self.results[name] = measure_draft(self.review.drafts[name])
-        if names and self.following_s > _LONGEST_S:
-            self.is_behind = True
-            self._later.start()
-        else:
-            self._follow()
+        self.course.follow(self.review, self.results, may_wait=bool(names))
         self.seconds = perf_counter() - start
         self._autosave.start()
         self.measured.emit()
-
-    def follow_now(self) -> None:
-        """Follow the course through what was edited, if that still waits for the hand to rest."""
-        if self.review is not None and self.is_behind:
-            self._follow()
-            self.measured.emit()
-
-    def _follow(self) -> None:
-        assert self.review is not None
-        self._later.stop()
-        self.is_behind = False
-        start = thread_time()
-        try:
-            self.timeline = review_timeline(self.review, self.results)
-        except BmetkError as error:
-            self.timeline = None
-            self.said.emit(str(error))
-        self.following_s = thread_time() - start
 
     def _refusal(self, review: Review) -> str:
         who = {result.exam.patient.pseudonym for result in self.results.values()}

@@ -62,6 +62,7 @@ LINKS = "Lesions taken for one in two exams"
 LINK_COLUMNS = ("From", "To", "Overlap", "Verdict")
 LINK_ACCEPT, LINK_CUT, LINK_DRAW = "Accept", "Cut", "Draw between two rows"
 LINK_DRAW_HINT = "Choose a lesion row of one exam and a lesion row of a later one (Ctrl+click), then draw."
+FOLLOWING = "Following the patient from exam to exam …"
 NO_COURSE = "The course appears when a result has two exams or more, each with its date."
 
 SIGN, REOPEN, EXPORT, EXPORT_DICOM = "Sign", "Reopen", "Export page, NIfTI and CSV…", "Export SEG and SR…"

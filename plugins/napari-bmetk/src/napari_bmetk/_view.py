@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from napari.components.overlays import TextOverlay
 from napari.layers import Layer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_bmetk._frame import AXES
 
@@ -16,6 +18,7 @@ from napari_bmetk._frame import AXES
 _LETTERS = (("F", "H"), ("A", "P"), ("R", "L"))
 _PLANES = ("axial", "coronal", "sagittal")
 _PLACES = {"left": "middle_left", "right": "middle_right", "top": "top_center", "bottom": "bottom_center"}
+_BOXED = ("middle_left", "middle_right")  # sides are read on any ground; each box takes its time to draw
 _CORNER = "bmetk_plane"
 _LEAST_SHARE = 0.3  # of a direction along an axis, from which on its letter is shown
 _MARK_SIZE, _PLANE_SIZE = 16.0, 10.0
@@ -126,6 +129,32 @@ def look_from_the_front(viewer: napari.Viewer) -> None:
     viewer.scene.camera.set_view_direction(back, head)
 
 
+def hold_until_all_are_in(viewer: napari.Viewer, window: QWidget) -> None:
+    """Let picture and controls follow once the last of several layers is in.
+
+    napari adds the layers of an exam one by one, and each would draw the picture and lay out the controls
+    anew. They are all in when the window gets its turn again.
+    """
+    layers = viewer.layers
+    chosen = layers.selection
+    if chosen.events.blocked():
+        return
+    before = set(chosen)
+
+    def let_go() -> None:
+        chosen.events.unblock_all()
+        layers.events.end_batch()
+        now = set(chosen)
+        chosen.events.changed(added=now - before, removed=before - now)
+        chosen.events.active(value=chosen.active)
+        window.setUpdatesEnabled(True)
+
+    window.setUpdatesEnabled(False)
+    layers.events.begin_batch()
+    chosen.events.block_all()
+    QTimer.singleShot(0, let_go)
+
+
 def frame(viewer: napari.Viewer, layer: Layer) -> None:
     """Let one layer fill the picture, whatever else is open; in space as seen from the front."""
     viewer.reset_view()
@@ -190,7 +219,7 @@ def _write(viewer: napari.Viewer, key: str, text: str, place: str, size: float) 
             color=_MARK_COLOUR,
             visible=True,
             gridded=True,
-            box=True,
+            box=place in _BOXED,
         )
     elif overlays[key].text != text:
         overlays[key].text = text

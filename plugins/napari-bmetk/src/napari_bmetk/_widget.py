@@ -35,7 +35,7 @@ from napari_bmetk._series_panel import SeriesPanel
 from napari_bmetk._session import Session
 from napari_bmetk._sign_panel import SignPanel
 from napari_bmetk._tools import Tools
-from napari_bmetk._view import show_plane
+from napari_bmetk._view import hold_until_all_are_in, show_plane
 from napari_bmetk._worker import Job
 
 _WIDTH_PX = 540
@@ -64,6 +64,7 @@ class ReviewWidget(QWidget):
         self.plane_buttons = [QPushButton(text) for text in texts.PLANES]
         self.look: Look = Look(self.session, self.compare)
         self._rest = Rest(self)
+        self._refused: list[Layer] = []
         self._lay_out()
         self._connect()
         bind_keys(self, napari_viewer)
@@ -179,8 +180,9 @@ class ReviewWidget(QWidget):
     def _clear(self) -> None:
         """Take away every layer of bmetk."""
         self.compare.hide()
-        for layer in [it for it in self._viewer.layers if "bmetk_role" in it.metadata]:
-            self._viewer.layers.remove(layer)
+        with self._viewer.layers.batched_update():
+            for layer in [it for it in self._viewer.layers if "bmetk_role" in it.metadata]:
+                self._viewer.layers.remove(layer)
 
     def _take(self, layer: Layer) -> None:
         """Take a new layer in: of a result under review, of a study that was dropped, or leave it alone."""
@@ -193,16 +195,31 @@ class ReviewWidget(QWidget):
             return
         if "bmetk_review" not in layer.metadata:
             return
+        hold_until_all_are_in(self._viewer, self.window())
         if not self.session.take(layer):
-            QTimer.singleShot(0, lambda: self._refuse(layer))
+            self._refuse(layer)
             return
         bind_keys(self, layer)
-        if layer.metadata["bmetk_role"] == "regions":
+        if layer.metadata["bmetk_role"] == "regions" and len(self.session.views) == 1:
             show_plane(self._viewer, native_plane(layer.metadata["bmetk_frame"].native))
 
     def _refuse(self, layer: Layer) -> None:
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+        """Take a layer out again as soon as napari has put it in; what is open stays as it was seen."""
+        if not self._refused:
+            QTimer.singleShot(0, self._drop_refused)
+        self._refused.append(layer)
+
+    def _drop_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        point = tuple(self._viewer.dims.point)
+        with self._viewer.layers.batched_update():
+            for layer in [it for it in refused if it in self._viewer.layers]:
+                self._viewer.layers.remove(layer)
+        for axis, value in enumerate(point):
+            self._viewer.dims.set_point(axis, value)
+        view = self.session.views.get(self.session.current)
+        if view is not None and "edema" in view.layers:
+            self._viewer.layers.selection.active = view.layers["edema"]
 
     def _on_opened(self) -> None:
         self.review.refresh()
@@ -254,10 +271,7 @@ class ReviewWidget(QWidget):
         self.say(texts.DONE.format(exams=exams, folder=review.folder.name))
 
     def _on_signed(self, review: Review) -> None:
-        current = self.session.current
         self.session.reshow(review)
-        self.session.current = current if current in self.session.results else self.session.current
-        self._on_opened()
         self.say(self.signature.status.text())
 
     def _lay_out(self) -> None:

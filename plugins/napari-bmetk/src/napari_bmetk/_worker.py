@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import Any
 
-from napari.qt.threading import FunctionWorker, create_worker
+from napari.qt.threading import FunctionWorker, WorkerBase, create_worker
 from qtpy.QtCore import QObject, Signal
 
 from bmetk import BmetkError
 from napari_bmetk import _texts as texts
+
+# napari waits for its workers when its window is closed, a script that just ends does not: it would crash.
+atexit.register(WorkerBase.await_workers)
 
 
 class Cancelled(Exception):  # noqa: N818  # it is no error
@@ -56,7 +60,8 @@ class Job(QObject):
         self._cancelled = True
 
     def _report(self, stage: str, fraction: float) -> None:
-        if self._cancelled:
+        # napari asks its workers to stop when the window is closed, and waits for them.
+        if self._cancelled or (self._worker is not None and self._worker.abort_requested):
             raise Cancelled
         self.reported.emit(stage, fraction)
 
