@@ -83,10 +83,13 @@ def build_frames(
     matches: list[BoneMatch] = []
     shown = list(zip(exams, results, strict=True))
     for bone in _bones_with_lesions(results):
+        showing = [it for it in shown if bone_number(it[1].bones, bone) is not None]
+        if len(showing) < 2:
+            frames[bone] = ()
+            continue
         views = [
             _Shown(exam, result, bone_view(result, bone, settings), _bone_ml(result.bones, bone))
-            for exam, result in shown
-            if bone_number(result.bones, bone) is not None
+            for exam, result in showing
         ]
         views.sort(key=lambda view: -view.bone_ml)
         made = []
