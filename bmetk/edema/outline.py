@@ -15,7 +15,7 @@ from scipy import ndimage, special
 
 from bmetk.edema.growth import grow_alike
 from bmetk.edema.pieces import with_core
-from bmetk.edema.satellites import Signals, without_satellites
+from bmetk.edema.satellites import Signals, remnants, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
 from bmetk.image import crop_box
@@ -79,9 +79,10 @@ def outline_lesions(
     enough = likely >= np.where(fat, least, settings.least_probability)
     possible = inside & (likely >= settings.possible_probability)
     found = _believed(enough & inside, certain, volume, settings)
+    signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     if not found.any():
-        alone = _apart(possible, found, volume, settings)
-        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), alone, {})
+        rest = remnants(_apart(possible, found, volume, settings), signals, volume, kinds, settings)
+        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), rest, {})
     height, peak = _height(contrast, found & certain, volume, settings)
     near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
     edge = np.where(
@@ -89,14 +90,14 @@ def outline_lesions(
     )
     half = near & (height >= settings.outline_share) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
-    signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
     edema = grow_alike(believed, signals, volume, kinds, settings) & (believed | ~outlined)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
     share = special.ndtr((height - settings.outline_share) / scatter).astype(np.float32)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    doubtful |= _apart(possible, edema | outlined, volume, settings)
+    apart = _apart(possible, edema | outlined, volume, settings)
+    doubtful |= remnants(apart, signals, volume, kinds, settings)
     return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml)
 
 

@@ -113,6 +113,25 @@ def without_satellites(
     return kept, doubtful, dropped
 
 
+def remnants(
+    possible: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
+) -> BoolArray:
+    """Keep the pieces that may be what is left of a lesion: neither fat nor, by their water, red marrow.
+
+    Parameters
+    ----------
+    possible : bool, shape (S, R, C), what is too unlikely to be a lesion by itself
+    """
+    kept = np.zeros_like(possible)
+    if signals.t1 is None:
+        return kept
+    for piece in _pieces(possible, signals, volume, settings):
+        red = piece.bone not in kinds.not_red and piece.water_slope < settings.red_water_slope[0]
+        if not red and not _is_fat(piece, settings):
+            kept[piece.box] |= piece.inside
+    return kept
+
+
 def _pieces(
     edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
 ) -> Iterator[_Piece]:
@@ -189,7 +208,11 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     known = len(settings.red_water_slope) if piece.water > 0 else 1  # the first holds without muscle too
     bounds = list(zip(settings.doubtful_probability, settings.red_water_slope, strict=True))[:known]
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
-    unclear = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
+    unclear = (
+        piece.deviations < settings.red_deviations
+        and piece.likely < settings.red_probability
+        and piece.water_slope < settings.clear_water_slope
+    )
     if doubtful or unclear:
         return _RED
     if piece.likely >= settings.sure_probability:

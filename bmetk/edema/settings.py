@@ -65,8 +65,9 @@ class EdemaSettings:
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
-    red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
-        by less than the first and is less likely than the second in the mean is red marrow
+    red_deviations, red_probability, clear_water_slope : in bones that may hold red marrow, what stands out of
+        the bone's scatter by less than the first, is less likely than the second in the mean, and has less of
+        water's signal than the third for each share of T1 lost, is red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -116,6 +117,7 @@ class EdemaSettings:
     fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
     red_deviations: float = 2.5
     red_probability: float = 0.85
+    clear_water_slope: float = 1.4
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
     red_water_slope: tuple[float, float] = (1.25, 1.12)
     fatty_probability: tuple[float, float] = (0.3, 0.6)

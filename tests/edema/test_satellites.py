@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bmetk.edema.satellites import Signals, without_satellites
+from bmetk.edema.satellites import Signals, remnants, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 from bmetk.image import Box
@@ -79,9 +81,35 @@ def test_bright_marrow_that_lost_little_t1_is_fat_where_the_fat_nearby_is_bright
 
 
 def test_what_hardly_leaves_the_scatter_of_red_marrow_is_red_marrow() -> None:
-    assert run(5.9, 0.6, fatty=[], noise=2.0, likely=0.75) == (True, True)
-    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.75) == (False, True)
-    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.85) == (True, True)
+    assert run(5.9, 0.6, fatty=[], noise=2.0, likely=0.75, water_share=0.09) == (True, True)
+    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.75, water_share=0.09) == (False, True)
+    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.87, water_share=0.09) == (True, True)
+
+
+def test_marrow_with_edema_s_water_for_the_t1_it_lost_is_no_red_marrow_for_its_scatter() -> None:
+    assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.75, water_share=0.1) == (True, True)
+
+
+def test_sure_pieces_need_not_have_lost_t1() -> None:
+    assert run(6.0, 0.95, fatty=[2], likely=0.95, water_share=0.02) == (True, True)
+    assert run(6.0, 0.95, fatty=[2], likely=0.95, water_share=0.02, unsuppressed=0.1) == (True, False)
+
+
+def test_a_piece_that_reaches_into_unsuppressed_surroundings_is_two() -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.75)], likely=0.95)
+    bright = np.zeros(SHAPE, np.float32)
+    bright[:, :, LESION[2].start + 5 :] = 0.8
+    part = replace(signals, fat=bright)
+    kept, _, dropped_ml = without_satellites(edema, part, volume, MarrowKinds(), EdemaSettings())
+    assert np.array_equal(kept, edema & (bright == 0))
+    assert list(dropped_ml) == ["unsuppressed fat"]
+
+
+def test_remnants_are_told_from_red_marrow_by_their_water() -> None:
+    for share, left in ((0.05, False), (0.12, True)):
+        possible, signals, volume = scene([(BESIDE, 3.0, 0.8)], likely=0.3, water_share=share)
+        rest = remnants(possible, signals, volume, MarrowKinds(), EdemaSettings())
+        assert rest.any() == left
 
 
 SPECK = (slice(2, 4), slice(10, 15), slice(40, 50))
