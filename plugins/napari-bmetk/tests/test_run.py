@@ -195,6 +195,7 @@ def test_a_published_course_is_simulated_beside_the_window_and_then_shown(
     qtbot.wait(50)
     assert len(viewer.layers) == 8
     assert len(dock.series.choices) == 4
+    assert not dock.message.text()
 
 
 def test_open_result_shows_the_whole_window(qtbot: QtBot, result_folder: Path):

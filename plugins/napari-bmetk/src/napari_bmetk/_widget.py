@@ -133,6 +133,7 @@ class ReviewWidget(QWidget):
             self._drop_layer(layer_name)
             for data in read_study(Path(str(folder))):
                 self._viewer.add_layer(Layer.create(*data))
+            self.say("")
 
         self.say(texts.SIMULATING)
         self._start(simulate, show, lambda: self._drop_layer(layer_name))
