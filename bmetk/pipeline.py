@@ -126,8 +126,10 @@ def analyze(
         result = _measure(exam, anatomy, found, t1_on_fluid, covered)
         if earlier and found.doubtful:
             aligned = replace(result, alignment=alignment.transform)
-            found = believe_earlier(found, carry_edema(aligned, earlier, found.doubtful))
-            result = _measure(exam, anatomy, found, t1_on_fluid, covered)
+            believed = believe_earlier(found, carry_edema(aligned, earlier, found.doubtful))
+            if believed is not found:
+                found = believed
+                result = _measure(exam, anatomy, found, t1_on_fluid, covered)
     checks = (*_exam_checks(exam), alignment.check, *anatomy.checks, *found.checks)
     return replace(
         result,

@@ -84,7 +84,7 @@ def outline_lesions(
         rest = remnants(_apart(possible, found, volume, settings), signals, volume, kinds, settings)
         return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), rest, {})
     height, peak = _height(contrast, found & certain, volume, settings)
-    near = ndimage.binary_dilation(found, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS) & inside
+    near = _with_fringe(found) & inside
     edge = np.where(
         np.isin(volume.bones, kinds.unknown), settings.least_probability, settings.edge_probability
     )
@@ -107,10 +107,14 @@ def _believed(
     return with_core(mask, certain, volume.bones, volume.measured, volume.grid, settings)
 
 
+def _with_fringe(mask: BoolArray) -> BoolArray:
+    reached = ndimage.binary_dilation(mask, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS)
+    return np.asarray(reached)
+
+
 def _apart(mask: BoolArray, told: BoolArray, volume: MarrowVolume, settings: EdemaSettings) -> BoolArray:
     """Keep what lies apart from all that has been told already: the fringe of a lesion is no lesion."""
-    near = ndimage.binary_dilation(told, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS)
-    apart = mask & ~near
+    apart = mask & ~_with_fringe(told)
     return _believed(apart, apart, volume, settings)
 
 

@@ -99,12 +99,12 @@ def without_satellites(
     if signals.t1 is None:
         return edema, doubtful, dropped
     pieces = list(_pieces(edema, signals, volume, settings))
-    marrow = [piece for piece in pieces if not _is_fat(piece, settings)]
+    fat = [_is_fat(piece, settings) for piece in pieces]
+    marrow = [piece for piece, is_fat in zip(pieces, fat, strict=True) if not is_fat]
     kept = edema.copy()
-    for piece in pieces:
-        reason = _FAT
-        if piece in marrow:
-            reason = _reason(piece, [p for p in marrow if p is not piece], kinds, settings)
+    for piece, is_fat in zip(pieces, fat, strict=True):
+        others = [p for p in marrow if p is not piece]
+        reason = _FAT if is_fat else _reason(piece, others, kinds, settings)
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
@@ -205,9 +205,10 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow."""
-    known = len(settings.red_water_slope) if piece.water > 0 else 1  # the first holds without muscle too
-    bounds = list(zip(settings.doubtful_probability, settings.red_water_slope, strict=True))[:known]
+    bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
+    if not piece.water > 0:  # no muscle tells it
+        doubtful = piece.likely < settings.doubtful_probability[0]
     unclear = (
         piece.deviations < settings.red_deviations
         and piece.likely < settings.red_probability

@@ -128,6 +128,9 @@ def _last_edema(
     settings: BoneRegistrationSettings | None,
 ) -> npt.NDArray[np.bool_]:
     """Carry the edema of the latest exam that shows a bone and can be registered in it."""
+    nothing = np.zeros(result.bones.grid.shape, bool)
+    if not any((lesion.bone, lesion.side) == bone for other in before for lesion in other.lesions):
+        return nothing
     for other in before:
         value = bone_number(other.bones, bone)
         if other.edema is None or value is None:
@@ -137,4 +140,4 @@ def _last_edema(
             continue
         edema = other.edema & other.bones.labels.mask(value)
         return resample_mask(edema, result.bones.grid, moved.transform).array
-    return np.zeros(result.bones.grid.shape, bool)
+    return nothing
