@@ -7,7 +7,7 @@ network says (`membership.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,11 +83,11 @@ def outline_lesions(
     if not found.any():
         rest = remnants(_apart(possible, found, volume, settings), signals, volume, kinds, settings)
         return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), rest, {})
-    height, peak = _height(contrast, found & certain, volume, settings)
+    strange = np.isin(volume.bones, kinds.unknown)
+    core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
+    height, peak = _height(contrast, found & certain, core_share, volume, settings)
     near = _with_fringe(found) & inside
-    edge = np.where(
-        np.isin(volume.bones, kinds.unknown), settings.least_probability, settings.edge_probability
-    )
+    edge = np.where(strange, settings.least_probability, settings.edge_probability)
     half = near & (height >= settings.outline_share) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
@@ -138,21 +138,34 @@ def _above_normal(
 
 
 def _height(
-    contrast: Float32Array, certain: BoolArray, volume: MarrowVolume, settings: EdemaSettings
+    contrast: Float32Array,
+    certain: BoolArray,
+    core_share: Float32Array,
+    volume: MarrowVolume,
+    settings: EdemaSettings,
 ) -> tuple[Float32Array, Float32Array]:
     """Height of each voxel between normal marrow (0) and the lesion around it (1), and the lesion's level.
 
-    The level is the mean of what is certain nearby.
+    The level is the mean of what is certain nearby without its dim parts: the fuzzy edge is certain, too, and
+    would lower it.
     """
     reach_mm = _WINDOWS * settings.level_window_mm
     box = crop_box(certain, volume.grid, reach_mm + 2 * max(volume.grid.spacing_mm))
     sigma = [settings.level_window_mm / s for s in volume.grid.spacing_mm]
     here, above = certain[box], np.maximum(contrast[box], 0)
-    weight, total = (
-        ndimage.gaussian_filter(part.astype(np.float32), sigma, truncate=_WINDOWS, mode="constant")
-        for part in (here, np.where(here, above, 0))
-    )
-    level = np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK))
+    level, _ = _local_mean(above, here, sigma)
+    level, weight = _local_mean(above, here & (above >= core_share[box] * level), sigma)
     height, peak = np.zeros_like(contrast), np.full_like(contrast, _LEAST_PEAK)
     height[box], peak[box] = np.where(weight > 1e-4, contrast[box] / level, 0), level
     return height, peak
+
+
+def _local_mean(
+    values: Float32Array, mask: BoolArray, sigma: Sequence[float]
+) -> tuple[Float32Array, Float32Array]:
+    """Average what is marked, weighted by its nearness; with the weight there is."""
+    weight, total = (
+        ndimage.gaussian_filter(part.astype(np.float32), sigma, truncate=_WINDOWS, mode="constant")
+        for part in (mask, np.where(mask, values, 0))
+    )
+    return np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK)), weight

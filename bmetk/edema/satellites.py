@@ -175,8 +175,10 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
-    sure = piece.likely >= settings.sure_probability and piece.fat < settings.sure_fat
-    if (piece.lost < settings.fat_loss and not sure) or piece.water_slope > settings.fat_slope:
+    near = piece.fat >= settings.sure_fat
+    if piece.lost < settings.fat_loss and (near or piece.likely < settings.sure_probability):
+        return True
+    if piece.water_slope > settings.fat_slope and (near or not _is_sure(piece, settings)):
         return True
     bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
     return any(
@@ -184,13 +186,19 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     )
 
 
+def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
+    stands_out = piece.deviations >= settings.red_deviations and piece.likely >= settings.red_probability
+    wet = piece.water_slope >= settings.red_water_slope[1]
+    return (stands_out and wet) or piece.likely >= settings.sure_probability
+
+
 def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> bool:
-    some, more = settings.lonely_ml
-    if piece.volume_ml >= more:
-        return piece.likely < settings.large_probability
+    if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
+        return True
     if lesions:
         return False
-    return piece.volume_ml < some or piece.likely < settings.lonely_probability
+    some, more = settings.lonely_ml
+    return piece.volume_ml < some or (piece.volume_ml < more and piece.likely < settings.lonely_probability)
 
 
 def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:
@@ -209,14 +217,11 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     if not piece.water > 0:  # no muscle tells it
         doubtful = piece.likely < settings.doubtful_probability[0]
-    unclear = (
-        piece.deviations < settings.red_deviations
-        and piece.likely < settings.red_probability
-        and piece.water_slope < settings.clear_water_slope
-    )
-    if doubtful or unclear:
+    clear = piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
+    faint = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
+    if doubtful or (faint and not clear):
         return _RED
-    if piece.likely >= settings.sure_probability:
+    if _is_sure(piece, settings):
         return ""
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 

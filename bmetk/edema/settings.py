@@ -11,6 +11,7 @@ _SHARES = (
     "possible_probability",
     "least_probability",
     "seed_probability",
+    "core_share",
     "outline_share",
     "uncertain_share",
     "measured_share",
@@ -22,6 +23,15 @@ _SHARES = (
     "faint_share",
     "sure_probability",
     "large_probability",
+)
+_LENGTHS_AND_VOLUMES = (
+    "shading_margin_mm",
+    "beyond_mm",
+    "seed_ml",
+    "minimal_ml",
+    "smoothing_mm",
+    "red_ml",
+    "red_contrast",
 )
 
 
@@ -42,9 +52,12 @@ class EdemaSettings:
     minimal_ml : lesions below this are not believed
     smoothing_mm : standard deviation of the in-plane smoothing before the outline
     level_window_mm : standard deviation of the distance over which a lesion's own level is taken
+    core_share : 0 to 1; that level is the mean of what reaches this share of the mean itself; of all in bones
+        of unknown name, whose readers draw wide
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
     uncertain_share : standard deviation of that height
     measured_share : 0 to 1; least part of a lesion that lies in the regions that are measured
+    beyond_mm : how far outside of them lesions are followed
     red_ml, red_contrast, red_slope, red_loss : beside a lesion larger than this and so many times brighter,
         what has less than this share of its contrast for each share of T1 lost is red marrow; within the
         lesion's bone it must have lost less than this share of the lesion's loss of T1
@@ -57,17 +70,19 @@ class EdemaSettings:
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
-    large_probability : 0 to 1; nor is, anywhere, what is larger than the second and less likely in the mean
+    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
-        comparison with a lesion; nor is it fat because it lost no T1 signal, where less than this share of
+        comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
-    red_deviations, red_probability, clear_water_slope : in bones that may hold red marrow, what stands out of
-        the bone's scatter by less than the first, is less likely than the second in the mean, and has less of
-        water's signal than the third for each share of T1 lost, is red marrow
+    red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
+        by less than the first and is less likely than the second in the mean is red marrow; what passes both
+        is sure, too, unless it has too little water for the T1 lost
+    clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
+        this for each share
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -89,9 +104,11 @@ class EdemaSettings:
     minimal_ml: float = 0.08
     smoothing_mm: float = 0.7
     level_window_mm: float = 6.0
+    core_share: float = 0.8
     outline_share: float = 0.5
     uncertain_share: float = 0.15
     measured_share: float = 0.2
+    beyond_mm: float = 20.0
     red_ml: float = 1.0
     red_contrast: float = 1.2
     red_slope: float = 0.85
@@ -107,7 +124,8 @@ class EdemaSettings:
     cyst_contrast: float = 1.5
     lonely_probability: float = 0.6
     large_probability: float = 0.5
-    lonely_ml: tuple[float, float] = (0.2, 1.0)
+    lonely_ml: tuple[float, float] = (0.2, 4.0)
+    large_ml: float = 1.0
     sure_probability: float = 0.9
     sure_fat: float = 0.02
     fat_loss: float = 0.06
@@ -118,6 +136,7 @@ class EdemaSettings:
     red_deviations: float = 2.5
     red_probability: float = 0.85
     clear_water_slope: float = 1.4
+    clear_loss: float = 0.15
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
     red_water_slope: tuple[float, float] = (1.25, 1.12)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
@@ -132,7 +151,7 @@ class EdemaSettings:
                 "edema.edge_probability, least_probability and seed_probability must not fall, got "
                 f"{self.edge_probability}, {self.least_probability} and {self.seed_probability}"
             )
-        for name in ("shading_margin_mm", "seed_ml", "minimal_ml", "smoothing_mm", "red_ml", "red_contrast"):
+        for name in _LENGTHS_AND_VOLUMES:
             if getattr(self, name) < 0:
                 raise SettingsError(f"edema.{name} must not be below 0, got {getattr(self, name)}")
         if not self.level_window_mm > 0:

@@ -18,6 +18,7 @@ class TrackingSettings:
     detection_ml : mL; a region with less is free of edema
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
+    sure_fraction : 0 to 1; volumes whose interval reaches 0 count from this share of the region on
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -36,6 +37,7 @@ class TrackingSettings:
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
+    sure_fraction: float = 0.15
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
@@ -48,6 +50,7 @@ class TrackingSettings:
         shares = (
             "detection_fraction",
             "speck_fraction",
+            "sure_fraction",
             "minimum_coverage",
             "resolved_coverage",
             "change_fraction",
@@ -81,7 +84,16 @@ def _least_ml(bone_ml: float | None, settings: TrackingSettings) -> float:
 
 def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
     """Tell whether a point shows edema at or above the detection limit."""
-    return point.edema_ml is not None and point.edema_ml >= detection_limit_ml(point.bone_ml, settings)
+    if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
+        return False
+    return _is_sure(point, settings)
+
+
+def _is_sure(point: RegionPoint, settings: TrackingSettings) -> bool:
+    """Tell whether the volume's interval excludes 0, or the edema is much of a bone too small for that."""
+    if point.edema_ml_low is None or point.edema_ml_low > 0:
+        return True
+    return (point.edema_ml or 0.0) >= settings.sure_fraction * (point.bone_ml or 0.0)
 
 
 def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: TrackingSettings) -> bool:
@@ -92,7 +104,8 @@ def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: Tracki
     edema_ml = point.edema_ml or 0.0
     if edema_ml < settings.detection_ml:
         return False
-    return edema_ml >= _least_ml(point.bone_ml, settings) or change_over_sdc > -1
+    enough = edema_ml >= _least_ml(point.bone_ml, settings) and _is_sure(point, settings)
+    return enough or change_over_sdc > -1
 
 
 def smallest_detectable_change_ml(

@@ -95,6 +95,17 @@ def test_sure_pieces_need_not_have_lost_t1() -> None:
     assert run(6.0, 0.95, fatty=[2], likely=0.95, water_share=0.02, unsuppressed=0.1) == (True, False)
 
 
+def test_much_water_for_the_t1_lost_is_fat_only_where_doubtful_or_near_unsuppressed_fat() -> None:
+    assert run(6.0, 0.85, fatty=[1, 2], likely=0.8, water_share=0.12) == (True, False)
+    assert run(6.0, 0.85, fatty=[1, 2], likely=0.87, water_share=0.12) == (True, True)
+    assert run(6.0, 0.85, fatty=[1, 2], likely=0.87, water_share=0.12, unsuppressed=0.04) == (True, False)
+
+
+def test_a_scattered_piece_that_hardly_lost_t1_is_red_marrow_for_all_its_water() -> None:
+    assert run(5.9, 0.82, fatty=[1], noise=2.5, likely=0.75, water_share=0.1) == (True, True)
+    assert run(5.9, 0.88, fatty=[1], noise=2.5, likely=0.75, water_share=0.06) == (True, False)
+
+
 def test_a_piece_that_reaches_into_unsuppressed_surroundings_is_two() -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.75)], likely=0.95)
     bright = np.zeros(SHAPE, np.float32)
@@ -133,7 +144,7 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     for likely, kept in ((0.5, False), (0.7, True)):
         edema, signals, volume = scene([(small, 5.0, 0.6)], likely=likely)
         assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
-    edema, signals, volume = scene([(BESIDE, 5.0, 0.6)], likely=0.5)
+    edema, signals, volume = scene([(LESION, 5.0, 0.6)], likely=0.5)
     assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].all(where=edema)
 
 

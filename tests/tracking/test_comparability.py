@@ -98,6 +98,6 @@ def test_an_onset_whose_interval_reaches_zero_is_never_sure() -> None:
 
 
 def test_a_new_lesion_is_as_sure_as_its_own_interval_allows() -> None:
-    seen = fake_result(Joint.KNEE, RIGHT, DAY, {"patella": 4.0})
+    seen = fake_result(Joint.KNEE, RIGHT, DAY, {"patella": 12.0})
     unsure = replace(seen, measurements=tuple(replace(m, edema_ml_low=0.0) for m in seen.measurements))
     assert last(knee(-90, 0.0), unsure).probability == pytest.approx(0.975, abs=1e-3)

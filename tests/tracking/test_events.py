@@ -85,6 +85,20 @@ def test_what_is_left_of_a_little_edema_is_no_speck() -> None:
     assert kinds(knee(0, 0.5), knee(60, 0.55)) == []
 
 
+def test_a_volume_whose_interval_reaches_zero_is_no_onset_in_a_large_region() -> None:
+    """In a region of 60 mL; in a toe the interval of all edema does, and it counts by its share."""
+
+    def doubtful(exam: ExamResult, bone_ml: float = 60.0) -> ExamResult:
+        rows = (replace(row, edema_ml_low=0.0, bone_ml=bone_ml) for row in exam.measurements)
+        return replace(exam, measurements=tuple(rows))
+
+    assert kinds(knee(0, 0.0), knee(90, 2.0)) == ["new"]
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0))) == []
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 0.3), bone_ml=1.5)) == ["new"]
+    assert kinds(knee(0, 20.0), doubtful(knee(90, 1.2))) == ["baseline", "resolved"]
+    assert kinds(knee(0, 2.2), doubtful(knee(90, 2.0))) == ["baseline", "unchanged"]
+
+
 def test_in_a_small_bone_a_speck_is_edema_where_edema_is_on_record() -> None:
     """In a cuneiform of 3 mL 0.35 mL are a speck, unless there was more before."""
 
