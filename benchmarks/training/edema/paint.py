@@ -136,11 +136,13 @@ def _redden(
     soft = yellow + red
     share = np.where(soft > 0, red / np.maximum(soft, 1), 0)
     kind = rng.random()
-    if kind < 0.4:
+    if kind < 0.2:
+        share = share * 0
+    elif kind < 0.45:
         share = share * rng.uniform(0, 1.4)
     elif kind < 0.8:
         noise = NoiseField.draw(rng, rng.uniform(8, 40)), NoiseField.draw(rng, rng.uniform(4, 9))
-        start, width, amount = rng.uniform(-0.5, 1.5), rng.uniform(0.3, 2.0), rng.uniform(0.2, 0.9)
+        start, width, amount = rng.uniform(-0.5, 1.5), rng.uniform(0.7, 2.5), rng.uniform(0.2, 0.9)
         patches = canvas.mean(
             lambda p: smoothstep(noise[0].at(p) + 0.35 * noise[1].at(p), start, start + width)
         )
@@ -162,7 +164,7 @@ def _edema(stack: Stack, canvas: Canvas, rng: np.random.Generator) -> tuple[np.n
         own = float(np.clip(strength * np.exp(rng.normal(0, 0.2)), 0.15, 0.97))
         one = _lesion(stack, canvas, rng)
         texture = NoiseField.draw(rng, rng.uniform(5, 14)), NoiseField.draw(rng, rng.uniform(2.5, 5))
-        amount = rng.uniform(0, 0.35)
+        amount = max(0.0, float(rng.uniform(-0.2, 0.35)))
         uneven = canvas.mean(lambda p, t=texture: 0.7 * t[0].at(p) + 0.7 * t[1].at(p))
         member = np.maximum(member, one)
         water = np.maximum(water, own * one * np.clip(1 + amount * uneven, 0, 2))

@@ -91,11 +91,17 @@ def scan_stack(stack: Stack, rng: np.random.Generator) -> Scan:
 def _relaxation(field_t: float, rng: np.random.Generator) -> dict[Tissue, Relaxation]:
     """Draw a person's times more widely than the simulator does."""
     drawn = draw_relaxation(field_t, rng)
-    for tissue in (Tissue.EDEMA_WATER, Tissue.RED_MARROW, Tissue.MUSCLE, Tissue.YELLOW_MARROW):
+    for tissue, t1, t2 in (
+        (Tissue.EDEMA_WATER, (0.9, 1.2), (0.85, 1.2)),
+        (Tissue.RED_MARROW, (0.92, 1.1), (0.88, 1.15)),
+        (Tissue.MUSCLE, (0.93, 1.07), (0.93, 1.07)),
+        (Tissue.YELLOW_MARROW, (0.94, 1.06), (0.94, 1.06)),
+    ):
         old = drawn[tissue]
-        wide = np.exp(rng.normal(0, 0.06, 2))
+        wide = rng.uniform(*t1), rng.uniform(*t2)
         drawn[tissue] = replace(old, t1_ms=old.t1_ms * wide[0], t2_ms=old.t2_ms * wide[1])
-    red = drawn[Tissue.RED_MARROW]
+    muscle, red = drawn[Tissue.MUSCLE], drawn[Tissue.RED_MARROW]
+    drawn[Tissue.MUSCLE] = replace(muscle, density=muscle.density * rng.uniform(0.95, 1.25))
     drawn[Tissue.RED_MARROW] = replace(red, fat=float(rng.uniform(0.35, 0.6)))
     return drawn
 

@@ -38,8 +38,8 @@ LEAST_POOL = 120
 EMA = 0.995
 OUTSIDE = 0.05
 OVERLAP = 0.25
-TAKEN = {Joint.KNEE: 0.4, Joint.HIP: 0.8}
-"""Chance that a stack is taken when it is drawn: knees and hips are many, and their edema is the easiest."""
+TAKEN = {Joint.KNEE: 0.6}
+"""Chance that a stack is taken when it is drawn: knees are many, and their edema is the easiest."""
 
 
 def patches_of(stack: Stack, seed: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
