@@ -166,7 +166,9 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
 
 def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
-    lesions = [it for it in others if it.volume_ml > settings.lesion_ml]
+    lesions = [
+        p for p in others if p.volume_ml > settings.lesion_ml and p.likely >= settings.lonely_probability
+    ]
     if piece.bone not in kinds.unknown and _is_doubtful(piece, lesions, settings):
         return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
@@ -178,7 +180,7 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     near = piece.fat >= settings.sure_fat
     if piece.lost < settings.fat_loss and (near or piece.likely < settings.sure_probability):
         return True
-    if piece.water_slope > settings.fat_slope and (near or not _is_sure(piece, settings)):
+    if piece.water_slope > settings.fat_slope and (near or piece.likely < settings.large_probability):
         return True
     bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
     return any(
@@ -216,7 +218,7 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     if not piece.water > 0:  # no muscle tells it
-        doubtful = piece.likely < settings.doubtful_probability[0]
+        doubtful = piece.likely < settings.red_probability
     clear = piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
     faint = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
     if doubtful or (faint and not clear):

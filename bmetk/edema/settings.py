@@ -122,9 +122,9 @@ class EdemaSettings:
     faint_deviations: float = 4.0
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
-    lonely_probability: float = 0.6
-    large_probability: float = 0.5
-    lonely_ml: tuple[float, float] = (0.2, 4.0)
+    lonely_probability: float = 0.65
+    large_probability: float = 0.6
+    lonely_ml: tuple[float, float] = (0.2, 8.0)
     large_ml: float = 1.0
     sure_probability: float = 0.9
     sure_fat: float = 0.02
@@ -133,12 +133,12 @@ class EdemaSettings:
     fat_nearby: tuple[float, float] = (0.4, 0.05)
     fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
     fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
-    red_deviations: float = 2.5
+    red_deviations: float = 3.2
     red_probability: float = 0.85
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
-    red_water_slope: tuple[float, float] = (1.25, 1.12)
+    red_water_slope: tuple[float, float] = (1.25, 1.2)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 
