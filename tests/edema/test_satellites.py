@@ -64,11 +64,11 @@ def test_a_bone_without_red_marrow_holds_none() -> None:
 
 
 def test_what_the_network_doubts_is_not_believed_where_marrow_may_be_red() -> None:
-    assert run(6.0, 0.6, fatty=[2], likely=0.6, water_share=0.05) == (False, True)
+    assert run(6.0, 0.6, fatty=[2], likely=0.66, water_share=0.05) == (False, True)
 
 
 def test_weak_edema_that_the_network_doubts_is_kept_for_its_slope() -> None:
-    assert run(6.0, 0.6, fatty=[2], likely=0.6, water_share=0.1) == (True, True)
+    assert run(6.0, 0.6, fatty=[2], likely=0.66, water_share=0.1) == (True, True)
 
 
 def test_bright_marrow_that_lost_no_t1_is_unsuppressed_fat() -> None:
@@ -81,7 +81,7 @@ def test_bright_marrow_that_lost_little_t1_is_fat_where_the_fat_nearby_is_bright
 
 
 def test_what_hardly_leaves_the_scatter_of_red_marrow_is_red_marrow() -> None:
-    assert run(5.9, 0.6, fatty=[], noise=2.0, likely=0.75, water_share=0.09) == (True, True)
+    assert run(5.9, 0.6, fatty=[], noise=1.8, likely=0.75, water_share=0.09) == (True, True)
     assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.75, water_share=0.09) == (False, True)
     assert run(5.9, 0.6, fatty=[2], noise=2.5, likely=0.87, water_share=0.09) == (True, True)
 
@@ -95,10 +95,9 @@ def test_sure_pieces_need_not_have_lost_t1() -> None:
     assert run(6.0, 0.95, fatty=[2], likely=0.95, water_share=0.02, unsuppressed=0.1) == (True, False)
 
 
-def test_much_water_for_the_t1_lost_is_fat_only_where_doubtful_or_near_unsuppressed_fat() -> None:
-    assert run(6.0, 0.85, fatty=[1, 2], likely=0.8, water_share=0.12) == (True, False)
-    assert run(6.0, 0.85, fatty=[1, 2], likely=0.87, water_share=0.12) == (True, True)
-    assert run(6.0, 0.85, fatty=[1, 2], likely=0.87, water_share=0.12, unsuppressed=0.04) == (True, False)
+def test_much_water_for_the_t1_lost_is_fat_only_near_unsuppressed_fat() -> None:
+    assert run(6.0, 0.85, fatty=[1, 2], likely=0.7, water_share=0.12) == (True, True)
+    assert run(6.0, 0.85, fatty=[1, 2], likely=0.7, water_share=0.12, unsuppressed=0.04) == (True, False)
 
 
 def test_a_scattered_piece_that_hardly_lost_t1_is_red_marrow_for_all_its_water() -> None:
@@ -144,12 +143,14 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     for likely, kept in ((0.5, False), (0.7, True)):
         edema, signals, volume = scene([(small, 5.0, 0.6)], likely=likely)
         assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
-    edema, signals, volume = scene([(LESION, 5.0, 0.6)], likely=0.5)
-    assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].all(where=edema)
+    large = (slice(1, 7), slice(5, 35), slice(2, 28))
+    for likely, kept in ((0.5, False), (0.62, True)):
+        edema, signals, volume = scene([(large, 5.0, 0.6)], likely=likely)
+        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
 
 
 @pytest.mark.parametrize(
-    ("likely", "unsuppressed", "kept"), [(0.6, 0.1, False), (0.8, 0.1, True), (0.6, 0.0, True)]
+    ("likely", "unsuppressed", "kept"), [(0.655, 0.1, False), (0.8, 0.1, True), (0.655, 0.0, True)]
 )
 def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1(
     likely: float, unsuppressed: float, kept: bool
