@@ -207,7 +207,8 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
     """Judge a piece by the lesions of the exam."""
     brightest = max(it.contrast for it in lesions)
     fainter = piece.contrast < settings.faint_share * brightest
-    if fainter and piece.volume_ml < settings.faint_ml and piece.deviations < settings.faint_deviations:
+    doubtful = piece.deviations < settings.faint_deviations and piece.likely < settings.faint_probability
+    if fainter and piece.volume_ml < settings.faint_ml and doubtful:
         return _FAINT
     small = piece.volume_ml < settings.cyst_ml
     return "cyst" if small and piece.contrast > settings.cyst_contrast * brightest else ""

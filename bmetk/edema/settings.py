@@ -65,8 +65,9 @@ class EdemaSettings:
         and of its loss of T1, and is at least so likely
     alike_fatty_probability : the same in bones that hold no red marrow
     lesion_ml : lesions larger than this judge the small pieces beside them
-    faint_ml, faint_share, faint_deviations : beside a lesion, what is smaller than this, has less than this
-        share of its contrast, and stands out of the bone's scatter by less than this, is not believed
+    faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
+        has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
+        less likely than this in the mean, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
@@ -120,6 +121,7 @@ class EdemaSettings:
     faint_ml: float = 1.0
     faint_share: float = 0.45
     faint_deviations: float = 4.0
+    faint_probability: float = 0.78
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     lonely_probability: float = 0.65

@@ -127,7 +127,8 @@ SPECK = (slice(2, 4), slice(10, 15), slice(40, 50))
 
 def test_a_faint_speck_beside_a_lesion_is_not_believed() -> None:
     assert run(2.0, 0.8, fatty=[2], beside=SPECK) == (True, True)
-    assert run(2.0, 0.8, fatty=[2], beside=SPECK, noise=0.6) == (True, False)
+    assert run(2.0, 0.8, fatty=[2], beside=SPECK, noise=0.6, likely=0.75) == (True, False)
+    assert run(2.0, 0.8, fatty=[2], beside=SPECK, noise=0.6, likely=0.8) == (True, True)
 
 
 def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
