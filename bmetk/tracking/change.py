@@ -18,7 +18,8 @@ class TrackingSettings:
     detection_ml : mL; a region with less is free of edema
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
-    sure_fraction : 0 to 1; volumes whose interval reaches 0 count from this share of the region on
+    sure_share : 0 to 1; a volume whose interval reaches below this share of itself is in doubt
+    sure_fraction : 0 to 1; and counts from this share of the region on
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -37,12 +38,13 @@ class TrackingSettings:
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
+    sure_share: float = 0.3
     sure_fraction: float = 0.15
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
     change_fraction: float = 0.152
-    interval_weight: float = 0.15
+    interval_weight: float = 0.21
     episode_days: int = 30
     lesion_overlap: float = 0.1
 
@@ -50,6 +52,7 @@ class TrackingSettings:
         shares = (
             "detection_fraction",
             "speck_fraction",
+            "sure_share",
             "sure_fraction",
             "minimum_coverage",
             "resolved_coverage",
@@ -90,10 +93,11 @@ def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
 
 
 def _is_sure(point: RegionPoint, settings: TrackingSettings) -> bool:
-    """Tell whether the volume's interval excludes 0, or the edema is much of a bone too small for that."""
-    if point.edema_ml_low is None or point.edema_ml_low > 0:
+    """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that."""
+    edema_ml = point.edema_ml or 0.0
+    if point.edema_ml_low is None or point.edema_ml_low > settings.sure_share * edema_ml:
         return True
-    return (point.edema_ml or 0.0) >= settings.sure_fraction * (point.bone_ml or 0.0)
+    return edema_ml >= settings.sure_fraction * (point.bone_ml or 0.0)
 
 
 def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: TrackingSettings) -> bool:
