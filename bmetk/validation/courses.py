@@ -59,8 +59,8 @@ class MeasurementError:
     floor_ml: float = 0.35
     small_share: float = 0.3
     steady: float = 0.6
-    interval_share: float = 0.28
-    interval_ml: float = 0.35
+    interval_share: float = 0.2
+    interval_ml: float = 0.25
     speck_chance: float = 0.055
     speck_ml: float = 0.35
 
@@ -80,7 +80,7 @@ class MeasurementError:
             if common is not None:
                 deviation = sqrt(self.steady) * common + sqrt(1 - self.steady) * deviation
             found = max(0.0, true_ml + spread * deviation)
-        half = self.interval_share * found + min(self.interval_ml, found / 2)
+        half = self.interval_share * found + min(self.interval_ml, 0.35 * found)
         return found, max(0.0, found - half), found + half
 
 
