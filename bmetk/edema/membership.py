@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.bones.slices import load_network
-from bmetk.edema.volume import BoolArray, Float32Array
+from bmetk.edema.volume import BoolArray, Float32Array, widened
 
 _BLOCK = 16
 _BATCH = 4
@@ -46,11 +46,7 @@ def edema_probability(told: Float32Array, wanted: BoolArray, *, threads: int = 1
 
 def _windows(wanted: BoolArray) -> list[tuple[slice, slice]]:
     """Box what is wanted with a margin, one box for what lies apart: two hips are two boxes."""
-    size = 2 * _MARGIN + 1
-    near = wanted.astype(np.uint8)
-    for axis in (0, 1):
-        near = ndimage.maximum_filter1d(near, size, axis=axis, mode="constant")
-    labels, _ = ndimage.label(near)
+    labels, _ = ndimage.label(widened(wanted, (_MARGIN, _MARGIN)))
     return [(box[0], box[1]) for box in ndimage.find_objects(labels)]
 
 

@@ -217,8 +217,9 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow."""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
-    doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
-    if not piece.water > 0:  # no muscle tells it
+    if piece.water > 0:
+        doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
+    else:  # no muscle tells the water
         doubtful = piece.likely < settings.red_probability
     clear = piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
     faint = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability

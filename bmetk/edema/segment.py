@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from bmetk.anatomy import Bone
 from bmetk.edema.contrast import water_to_muscle
@@ -30,6 +29,7 @@ from bmetk.edema.volume import (
     MarrowVolume,
     depth_below_surface,
     smooth_inside,
+    widened,
 )
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
@@ -111,7 +111,9 @@ def segment_edema(
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
     kinds = _marrow_kinds(bones)
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
-    wanted = (normal.volume.bones > 0) & _near(normal.volume, chosen.beyond_mm)
+    wanted = (normal.volume.bones > 0) & widened(
+        normal.volume.measured, [round(chosen.beyond_mm / s) for s in normal.volume.grid.spacing_mm]
+    )
     looked = edema_probability(told, wanted, threads=chosen.threads)
     pixels = volume.grid.shape[1:]
     likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
@@ -177,15 +179,6 @@ def _require_one_grid(
         fluid.grid.require_match(t1.grid, "fluid series and T1")
     if measured is not None:
         fluid.grid.require_match(measured.grid, "fluid series and regions")
-
-
-def _near(volume: MarrowVolume, reach_mm: float) -> BoolArray:
-    """Mark what lies no farther from the measured regions than this along each axis."""
-    near = volume.measured.astype(np.uint8)
-    for axis, spacing in enumerate(volume.grid.spacing_mm):
-        size = 2 * round(reach_mm / spacing) + 1
-        near = ndimage.maximum_filter1d(near, size, axis=axis, mode="constant")
-    return near > 0
 
 
 def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:

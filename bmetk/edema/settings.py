@@ -76,7 +76,8 @@ class EdemaSettings:
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
-    fat_slope : so is what has more of water's signal than this for each share of T1 lost
+    fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
+        where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
     red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter

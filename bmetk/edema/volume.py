@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,3 +104,11 @@ def smooth_inside(image: Float32Array, inside: BoolArray, sigma_mm: float, grid:
     weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma, truncate=3.0)
     total = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigma, truncate=3.0)
     return np.where(inside, total / np.maximum(weight, 1e-6), np.float32(0)).astype(np.float32)
+
+
+def widened(mask: BoolArray, reach: Sequence[int]) -> BoolArray:
+    """Mark what lies no farther than ``reach`` elements from a mask along each axis."""
+    near = mask.astype(np.uint8)
+    for axis, elements in enumerate(reach):
+        near = ndimage.maximum_filter1d(near, 2 * elements + 1, axis=axis, mode="constant")
+    return near > 0
