@@ -117,7 +117,7 @@ def analyze(
             fluid.image,
             anatomy.bones,
             covered,
-            measured=Mask(anatomy.regions.labels.array > 0, fluid.image.grid),
+            regions=anatomy.regions,
             settings=settings.edema,
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,

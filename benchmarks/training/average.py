@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from shipped import read_weights
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, required=True, help="of the second, 0 to 1")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    first, second = torch.load(given.first), torch.load(given.second)
+    first, second = read_weights(given.first), read_weights(given.second)
     torch.save({name: torch.lerp(first[name], second[name], given.share) for name in first}, given.out)
 
 

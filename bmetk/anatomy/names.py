@@ -133,6 +133,18 @@ BONES_OF_JOINT: dict[Joint, tuple[Bone, ...]] = {
 }
 """Bones that an exam of a joint is expected to show."""
 
+EPIPHYSES = frozenset(
+    {
+        _R.FEMORAL_HEAD,
+        _R.MEDIAL_FEMORAL_CONDYLE,
+        _R.LATERAL_FEMORAL_CONDYLE,
+        _R.MEDIAL_TIBIAL_PLATEAU,
+        _R.LATERAL_TIBIAL_PLATEAU,
+    }
+)
+"""Ends of long bones, whose marrow is yellow from childhood on (Vogler and Murphy 1988,
+doi:10.1148/radiology.168.3.3043546)."""
+
 JOINT_OF_REGION: dict[Region, Joint] = {
     **dict.fromkeys(REGIONS_OF_JOINT[Joint.HIP], Joint.HIP),
     **dict.fromkeys(REGIONS_OF_JOINT[Joint.KNEE], Joint.KNEE),

@@ -22,8 +22,8 @@ def at_pixels(volume: MarrowVolume, pixel_mm: float) -> MarrowVolume:
     grid = fluid.grid
     bones = nearest(volume.bones, grid.shape)
     depth = depth_below_surface(bones, grid) * (bones > 0)
-    covered, measured = nearest(volume.covered, grid.shape), nearest(volume.measured, grid.shape)
-    return MarrowVolume(grid, t1, fluid.array, bones, depth, covered, measured)
+    masks = (nearest(m, grid.shape) for m in (volume.covered, volume.measured, volume.epiphysis))
+    return MarrowVolume(grid, t1, fluid.array, bones, depth, *masks)
 
 
 def nearest(array: npt.NDArray[_T], shape: tuple[int, int, int]) -> npt.NDArray[_T]:

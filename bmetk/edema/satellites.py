@@ -68,6 +68,7 @@ class _Piece:
     water: float
     deviations: float
     fat: float
+    epiphyseal: float
 
     @property
     def slope(self) -> float:
@@ -161,6 +162,7 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
         float(here.water[inside].mean()),
         contrast / float(here.noise[inside].mean()),
         float(here.fat[inside].mean()),
+        float(volume.epiphysis[box][inside].mean()),
     )
 
 
@@ -215,7 +217,9 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
-    """Judge a piece of a bone that may hold red marrow."""
+    """Judge a piece of a bone that may hold red marrow, if not in its ends."""
+    if piece.epiphyseal >= settings.epiphyseal_share and piece.likely >= settings.epiphyseal_probability:
+        return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bmetk.anatomy import Bone
+from bmetk.anatomy import EPIPHYSES, Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import fill_forefoot, standing_out
@@ -78,7 +78,7 @@ def segment_edema(
     bones: Segmentation,
     covered: Mask,
     *,
-    measured: Mask | None = None,
+    regions: Segmentation | None = None,
     settings: EdemaSettings | None = None,
     fluid_acquisition: Acquisition | None = None,
     fluid_contrast: Contrast = Contrast.STIR,
@@ -91,7 +91,7 @@ def segment_edema(
     fluid : ScalarImage, STIR or fat-suppressed
     bones : Segmentation on the grid of ``fluid``
     covered : Mask, where both series were acquired
-    measured : Mask, the regions that are measured; None for the whole of the bones
+    regions : Segmentation, the regions that are measured; None for the whole of the bones
     settings : EdemaSettings
     fluid_acquisition : Acquisition of ``fluid``, as far as known
     fluid_contrast : Contrast of ``fluid``
@@ -104,9 +104,9 @@ def segment_edema(
         If no bone lies where both series were acquired.
     """
     chosen = settings or EdemaSettings()
-    _require_one_grid(t1, fluid, bones, covered, measured)
+    _require_one_grid(t1, fluid, bones, covered, regions)
     box = _box(bones, covered, chosen)
-    volume = _cropped(t1, fluid, bones, covered, measured, box)
+    volume = _cropped(t1, fluid, bones, covered, regions, box)
     normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
     kinds = _marrow_kinds(bones)
@@ -171,14 +171,18 @@ def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:
 
 
 def _require_one_grid(
-    t1: ScalarImage | None, fluid: ScalarImage, bones: Segmentation, covered: Mask, measured: Mask | None
+    t1: ScalarImage | None,
+    fluid: ScalarImage,
+    bones: Segmentation,
+    covered: Mask,
+    regions: Segmentation | None,
 ) -> None:
     fluid.grid.require_match(bones.grid, "fluid series and bones")
     fluid.grid.require_match(covered.grid, "fluid series and coverage")
     if t1 is not None:
         fluid.grid.require_match(t1.grid, "fluid series and T1")
-    if measured is not None:
-        fluid.grid.require_match(measured.grid, "fluid series and regions")
+    if regions is not None:
+        fluid.grid.require_match(regions.grid, "fluid series and regions")
 
 
 def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:
@@ -207,7 +211,7 @@ def _cropped(
     fluid: ScalarImage,
     bones: Segmentation,
     covered: Mask,
-    measured: Mask | None,
+    regions: Segmentation | None,
     box: Box,
 ) -> MarrowVolume:
     """Cut out the bones with their surroundings; values that are no number count as not acquired."""
@@ -222,8 +226,15 @@ def _cropped(
     labels = np.where(known, labels, np.uint8(0)).astype(np.uint8)
     fluid_part = np.where(known, fluid.array[box], np.float32(0))
     inside = labels > 0
-    area = inside if measured is None else measured.array[box]
-    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area)
+    area, ends = inside, np.zeros_like(inside)
+    if regions is not None:
+        named = regions.labels.array[box]
+        area, ends = named > 0, np.isin(named, _epiphyses(regions))
+    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area, ends)
+
+
+def _epiphyses(regions: Segmentation) -> list[int]:
+    return [value for value, label in regions.meaning.items() if label.name in EPIPHYSES]
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:

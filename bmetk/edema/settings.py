@@ -23,6 +23,8 @@ _SHARES = (
     "faint_share",
     "sure_probability",
     "large_probability",
+    "epiphyseal_share",
+    "epiphyseal_probability",
 )
 _LENGTHS_AND_VOLUMES = (
     "shading_margin_mm",
@@ -85,6 +87,8 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
+    epiphyseal_share, epiphyseal_probability : 0 to 1; what lies in the ends of long bones by this share, and is
+        at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -140,6 +144,8 @@ class EdemaSettings:
     red_probability: float = 0.85
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
+    epiphyseal_share: float = 0.4
+    epiphyseal_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
     red_water_slope: tuple[float, float] = (1.25, 1.2)
     fatty_probability: tuple[float, float] = (0.3, 0.6)

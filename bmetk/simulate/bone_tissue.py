@@ -35,6 +35,11 @@ from bmetk.simulate.tissue import Tissue, TissuePainter
 COARSE_MM = 2.0
 MARGIN_MM = 9.0
 _EXACT_MM = 2.0
+_SCAR_HEIGHT = (0.4, 1.3)
+"""Of the usual height of a growth scar."""
+_SCAR_MM = (0.5, 1.1)
+_DARK_SCARS = 0.2
+"""Share of growth scars that are an unbroken line as dark as cortical bone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +230,19 @@ def _trabeculae(field: BoneField, noise: Volume, rng: np.random.Generator) -> Vo
 def _scars(
     field: BoneField, build: _Build, distal: Volume, proximal: Volume, rng: np.random.Generator
 ) -> Volume | float:
-    """Draw the closed growth plate as a thin, wavy, broken line."""
+    """Draw the closed growth plate as a thin, wavy, broken line, in some as dark as a plate of bone."""
     wave = NoiseField.draw(rng, 13.0).at(field.body_mm)
     strength = float(rng.uniform(0.0, 0.4))
     total: Volume | float = 0.0
     for height, scar in ((distal, build.scars[0]), (proximal, build.scars[1])):
         if scar and float(height.min()) < scar:
-            offset = field.fine((height - scar - 1.8 * wave).astype(np.float32))
             broken = field.fine(smoothstep(NoiseField.draw(rng, 8.0).at(field.body_mm), -1.0, 0.6))
-            total = total + strength * broken * np.exp(-((offset / 0.8) ** 2))
+            own = scar * float(rng.uniform(*_SCAR_HEIGHT))
+            width, bend = float(rng.uniform(*_SCAR_MM)), float(rng.uniform(0.5, 2.5))
+            dark = rng.random() < _DARK_SCARS
+            offset = field.fine((height - own - bend * wave).astype(np.float32))
+            line = np.exp(-((offset / width) ** 2))
+            total = total + (0.9 * line if dark else strength * broken * line)
     return total
 
 

@@ -29,7 +29,7 @@ def filled(share: float, *, lesion_contrast: float = 0.0, known: bool = True) ->
         box = (slice(1, 5), slice(10, 25), slice(45, 58))
         smooth[box], likely[box] = 1 + lesion_contrast, 0.95
     whole = np.ones(SHAPE, bool)
-    volume = MarrowVolume(grid, None, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole)
+    volume = MarrowVolume(grid, None, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole, ~whole)
     result = fill_forefoot(likely, smooth, water, volume, {TOE: 0.25, RAY: 0.4})
     assert not result[0].any()
     return bool((result[WET[TOE]] > 0.8).all()), bool((result[WET[RAY]] > 0.8).all())
@@ -60,7 +60,7 @@ def standing(*, lost: float, likely: float = 0.5, others: float = 1.0) -> float:
     smooth[spot] *= 1.15
     t1[spot] -= lost
     whole = np.ones(SHAPE, bool)
-    volume = MarrowVolume(grid, t1, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole)
+    volume = MarrowVolume(grid, t1, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole, ~whole)
     network = np.full(SHAPE, likely, np.float32)
     return float(standing_out(smooth, t1, network, volume, EdemaSettings())[spot].mean())
 

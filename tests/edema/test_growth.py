@@ -30,7 +30,7 @@ def added_ml(
     bright[gap], dark[gap] = 0, 1
     edema, whole = np.zeros(SHAPE, bool), np.ones(SHAPE, bool)
     edema[KNOWN] = True
-    volume = MarrowVolume(grid, dark, bright, bones, np.full(SHAPE, 5.0, np.float32), whole, whole)
+    volume = MarrowVolume(grid, dark, bright, bones, np.full(SHAPE, 5.0, np.float32), whole, whole, ~whole)
     signals = Signals(p, bright, bright / 10, dark, np.full(SHAPE, 0.1, np.float32), np.zeros_like(bright))
     grown = grow_alike(edema, signals, volume, MarrowKinds((1,) if fatty else ()), EdemaSettings())
     assert grown[KNOWN].all()

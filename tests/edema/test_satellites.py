@@ -24,6 +24,7 @@ def scene(
     water_share: float = 0.1,
     noise: float = 0.1,
     unsuppressed: float = 0.0,
+    epiphysis: bool = False,
 ) -> tuple[BoolArray, Signals, MarrowVolume]:
     """Lay pieces of a given contrast and T1 into two bones."""
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
@@ -33,17 +34,25 @@ def scene(
     for box, bright, dark in pieces:
         edema[box], contrast[box], t1[box] = True, bright, dark
     whole = np.ones(SHAPE, bool)
-    volume = MarrowVolume(grid, t1, contrast, bones, np.full(SHAPE, 5.0, np.float32), whole, whole)
+    volume = MarrowVolume(
+        grid, t1, contrast, bones, np.full(SHAPE, 5.0, np.float32), whole, whole, whole & epiphysis
+    )
     likely_of, noise_of, fat_of = (np.full(SHAPE, v, np.float32) for v in (likely, noise, unsuppressed))
     return edema, Signals(likely_of, contrast, water_share * contrast, t1, noise_of, fat_of), volume
 
 
 def run(
-    contrast_beside: float, t1_beside: float, fatty: list[int], *, beside: Box = BESIDE, **scanned: float
+    contrast_beside: float,
+    t1_beside: float,
+    fatty: list[int],
+    *,
+    beside: Box = BESIDE,
+    epiphysis: bool = False,
+    **scanned: float,
 ) -> tuple[bool, bool]:
     """Lay a lesion into one bone and something into another; tell whether both are kept."""
     pieces = [(LESION, 6.0, 0.6), (beside, contrast_beside, t1_beside)]
-    edema, signals, volume = scene(pieces, **scanned)
+    edema, signals, volume = scene(pieces, epiphysis=epiphysis, **scanned)
     kept, _, dropped_ml = without_satellites(
         edema, signals, volume, MarrowKinds(tuple(fatty)), EdemaSettings()
     )
@@ -53,6 +62,11 @@ def run(
 
 def test_fainter_with_the_same_loss_of_t1_is_red_marrow() -> None:
     assert run(2.0, 0.6, fatty=[]) == (True, False)
+
+
+def test_the_ends_of_long_bones_hold_no_red_marrow() -> None:
+    assert run(2.0, 0.6, fatty=[], epiphysis=True) == (True, True)
+    assert run(2.0, 0.6, fatty=[], epiphysis=True, likely=0.6) == (False, False)
 
 
 def test_a_weaker_lesion_that_lost_as_much_less_t1_is_kept() -> None:

@@ -30,6 +30,7 @@ class Stack:
     marrow: np.ndarray
     bones: np.ndarray
     articular: np.ndarray
+    epiphysis: np.ndarray
     affine: np.ndarray
     thickness: float
     joint: str
@@ -136,23 +137,45 @@ def _redden(
     soft = yellow + red
     share = np.where(soft > 0, red / np.maximum(soft, 1), 0)
     kind = rng.random()
+    spare = 1 - _ends(stack, rng) * (rng.uniform(0.85, 1) if rng.random() < 0.85 else rng.uniform(0, 1))
     if kind < 0.2:
         share = share * 0
-    elif kind < 0.45:
+    elif kind < 0.4:
         share = share * rng.uniform(0, 1.4)
-    elif kind < 0.8:
+    elif kind < 0.65:
+        share = np.maximum(share * rng.uniform(0, 1), _metaphyses(stack, canvas, spare, rng))
+    elif kind < 0.87:
         noise = NoiseField.draw(rng, rng.uniform(8, 40)), NoiseField.draw(rng, rng.uniform(4, 9))
         start, width, amount = rng.uniform(-0.5, 1.5), rng.uniform(0.7, 2.5), rng.uniform(0.2, 0.9)
         patches = canvas.mean(
             lambda p: smoothstep(noise[0].at(p) + 0.35 * noise[1].at(p), start, start + width)
         )
-        share = np.maximum(share * rng.uniform(0, 1), amount * patches)
+        share = np.maximum(share * rng.uniform(0, 1), amount * patches * spare)
     else:
-        share = share + rng.uniform(0, 0.5)
+        share = share + rng.uniform(0, 0.5) * spare
     fatty = [v for v, name in names.items() if name not in RED_BONES]
     share = np.where(np.isin(stack.bones, fatty), rng.uniform(0, 0.35) * share, share)
     parts[Tissue.RED_MARROW] = soft * np.clip(share, 0, 0.95)
     parts[Tissue.YELLOW_MARROW] = soft - parts[Tissue.RED_MARROW]
+
+
+def _ends(stack: Stack, rng: np.random.Generator) -> np.ndarray:
+    """Mark the ends of long bones, with a border that is sharp or soft, 0 to 1."""
+    width = rng.uniform(0.5, 7) / stack.spacing[1]
+    return ndimage.gaussian_filter(stack.epiphysis.astype(np.float32), (0, width, width), truncate=2.5)
+
+
+def _metaphyses(stack: Stack, canvas: Canvas, spare: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Fill metaphysis, shaft and flat bones with red marrow, more or less evenly, up to a plane sometimes."""
+    noise = NoiseField.draw(rng, rng.uniform(6, 30))
+    uneven = canvas.mean(lambda p: 1 + 0.35 * noise.at(p)) if rng.random() < 0.7 else 1.0
+    amount = rng.uniform(0.15, 0.95) * spare * uneven
+    if rng.random() < 0.5:
+        middle = canvas.world(np.argwhere(stack.bones > 0).mean(0))
+        normal = np.array([0, 0, rng.choice([-1.0, 1.0])]) + rng.normal(0, 0.25, 3)
+        start, width = rng.uniform(-30, 30), rng.uniform(2, 25)
+        amount = amount * canvas.mean(lambda p: smoothstep((p - middle) @ normal - start, 0, width))
+    return np.clip(amount, 0, 0.95)
 
 
 def _edema(stack: Stack, canvas: Canvas, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

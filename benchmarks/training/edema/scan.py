@@ -42,6 +42,7 @@ def load_stack(path: Path) -> Stack:
             data["marrow"],
             data["bones"],
             data["articular"],
+            data["epiphysis"],
             data["affine"],
             float(data["thickness"]),
             str(data["joint"]),
@@ -69,8 +70,9 @@ def scan_stack(stack: Stack, rng: np.random.Generator) -> Scan:
     t1, fluid = images
     depth = depth_below_surface(bones, grid)
     inside = bones > 0
+    epiphysis = _given_ends(stack, inside, rng)
     known = t1 if rng.random() > 0.05 else None
-    volume = MarrowVolume(grid, known, fluid, bones, depth * inside, np.ones_like(inside), inside)
+    volume = MarrowVolume(grid, known, fluid, bones, depth * inside, np.ones_like(inside), inside, epiphysis)
     normal = normalise(volume, EdemaSettings())
     if rng.random() < 0.1:
         normal = replace(normal, muscle=None)
@@ -92,10 +94,10 @@ def _relaxation(field_t: float, rng: np.random.Generator) -> dict[Tissue, Relaxa
     """Draw a person's times more widely than the simulator does."""
     drawn = draw_relaxation(field_t, rng)
     for tissue, t1, t2 in (
-        (Tissue.EDEMA_WATER, (0.9, 1.2), (0.85, 1.2)),
-        (Tissue.RED_MARROW, (0.92, 1.1), (0.88, 1.15)),
-        (Tissue.MUSCLE, (0.93, 1.07), (0.93, 1.07)),
-        (Tissue.YELLOW_MARROW, (0.94, 1.06), (0.94, 1.06)),
+        (Tissue.EDEMA_WATER, (0.85, 1.25), (0.8, 1.25)),
+        (Tissue.RED_MARROW, (0.88, 1.5), (0.78, 1.15)),
+        (Tissue.MUSCLE, (0.75, 1.1), (0.85, 1.1)),
+        (Tissue.YELLOW_MARROW, (0.94, 1.1), (0.94, 1.3)),
     ):
         old = drawn[tissue]
         wide = rng.uniform(*t1), rng.uniform(*t2)
@@ -244,6 +246,15 @@ def _given_bones(stack: Stack, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.12:
         bones = _cut(bones, rng)
     return np.asarray(bones, np.uint8)
+
+
+def _given_ends(stack: Stack, inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Tell the ends of long bones a few millimetres too long or too short, or not at all, as for bones of a user's."""
+    if rng.random() < 0.1:
+        return np.zeros_like(inside)
+    shift = rng.normal(0, 2.5, 3) / stack.spacing
+    moved = ndimage.shift(stack.epiphysis.astype(np.float32), shift, order=1, mode="nearest")
+    return np.asarray(ndimage.binary_dilation(moved > 0.5, np.ones((1, 3, 3)), iterations=3) & inside)
 
 
 def _cut(bones: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ cut into the slices of a random protocol: the edema is painted anew each time on
 - ``parts`` uint8, shape (T, S, R, C): mean share of each tissue in the slice, in steps of 1/250; ``tissues`` (T,)
 - ``marrow`` uint8, shape (S, R, C): mean share of marrow, red or yellow, whatever it holds
 - ``bones`` uint8: labels of `bmetk.anatomy`; ``articular`` uint8: nearness to a joint surface, 0 to 255
+- ``epiphysis`` bool, shape (S, R, C): the ends of long bones
 - ``affine`` (4, 4): index to LPS, mm; ``thickness``: mm; ``joint``
 """
 
@@ -22,11 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bmetk.anatomy import Joint, Side
-from bmetk.image import Grid, RigidTransform, crop_box, crop_grid
+from bmetk.anatomy import EPIPHYSES, REGION_LABELS, Joint, Side
+from bmetk.image import Grid, LabelMap, RigidTransform, crop_box, crop_grid
 from bmetk.simulate.acquire import fine_grid, sample_slices
 from bmetk.simulate.body import build_body
 from bmetk.simulate.exam import label_bones, plan_view
+from bmetk.simulate.lesion import label_regions
 from bmetk.simulate.population import random_exam
 from bmetk.simulate.spec import ExamSpec
 from bmetk.simulate.subject import PosedSubject, pose_subject
@@ -62,6 +64,8 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
     distance = series.thickness_mm + series.gap_mm
     spec = replace(spec, protocol=replace(spec.protocol, fluid=series))
     bones, _ = label_bones(spec, subject, whole)
+    ends = [v for v, label in REGION_LABELS.items() if label.name in EPIPHYSES]
+    epiphysis = np.isin(label_regions(subject, LabelMap(bones, whole)).array, ends)
     box = crop_box(bones > 0, whole, MARGIN_MM)
     box = (slice(None), box[1], box[2])
     grid = crop_grid(whole, box)
@@ -79,6 +83,7 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
         "tissues": np.array([int(t) for t in parts]),
         "marrow": np.round(sliced(body.marrow)).astype(np.uint8),
         "bones": bones[box],
+        "epiphysis": epiphysis[box],
         "articular": articular(subject, grid),
         "affine": grid.affine,
         "thickness": np.array(series.thickness_mm),

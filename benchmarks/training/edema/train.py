@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from paint import Stack
 from scan import load_stack, scan_stack
+from shipped import read_weights
 from slice_net import SliceNet
 from torch import Tensor
 from torch.nn import functional as nnf
@@ -133,7 +134,7 @@ def train(given: argparse.Namespace) -> None:
     with torch.no_grad():
         net.last.bias.fill_(-2.0)
     if given.resume:
-        net.load_state_dict(torch.load(given.resume))
+        net.load_state_dict(read_weights(given.resume))
     mean = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-4)
     given.out.mkdir(parents=True, exist_ok=True)

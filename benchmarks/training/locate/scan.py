@@ -59,6 +59,11 @@ DEPTH_LIMIT_MM = 15.0
 UNTOLD_DEPTH = 0.02
 SHELLED = 0.8
 """Share of close scans with ligaments, capsule and the like laid around the bones at random."""
+SCARRED = 0.5
+"""Share of scans with dark sheets through the marrow, as growth scars and fracture lines are."""
+SHIFTED = 0.6
+"""Share of scans in which fat lies beside its place, by up to ``LARGEST_SHIFT_MM``, as its resonance makes it."""
+LARGEST_SHIFT_MM = 1.8
 FATTY = (0, 8, 9)
 MARROW = (0, 1)
 
@@ -131,17 +136,53 @@ def draw_look(rng: np.random.Generator) -> dict[int, float]:
 
 
 def mix_tissues(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator) -> Tensor:
-    """Give every voxel the signal of its tissues, shape (1, 1, Z, Y, X)."""
+    """Give every voxel the signal of its tissues, shape (2, 1, Z, Y, X): of water, then of fat."""
     look = draw_look(rng)
     shape = body.parts.shape[1:]
     uneven = (
         1 + rng.uniform(0, 0.12) * field(shape, np.full(3, body.spacing), rng.uniform(8, 60), gen).numpy()
     )
-    image = np.zeros(shape, np.float32)
+    if rng.random() < SCARRED:
+        uneven = uneven * draw_scars(shape, body.spacing, rng, gen)
+    image = np.zeros((2, *shape), np.float32)
     for tissue, part in zip(body.tissues, body.parts, strict=True):
         signal = np.float32(look[int(tissue)] / 250)
-        image += signal * part if int(tissue) not in MARROW else signal * part * uneven
-    return torch.from_numpy(image)[None, None]
+        image[int(tissue) in FATTY] += signal * part if int(tissue) not in MARROW else signal * part * uneven
+    return torch.from_numpy(image)[:, None]
+
+
+def draw_scars(
+    shape: tuple[int, ...], spacing: float, rng: np.random.Generator, gen: torch.Generator
+) -> np.ndarray:
+    """Draw wavy dark sheets of any direction, mostly level, some tens of mm apart; 1 where there is none."""
+    normal = (
+        np.array([rng.normal(0, 0.3), rng.normal(0, 0.3), 1.0]) if rng.random() < 0.75 else rng.normal(size=3)
+    )
+    normal /= np.linalg.norm(normal)
+    z, y, x = (spacing * np.arange(n, dtype=np.float32) for n in shape)
+    height = normal[2] * z[:, None, None] + normal[1] * y[:, None] + normal[0] * x
+    height = (
+        height + rng.uniform(0.5, 5) * field(shape, np.full(3, spacing), rng.uniform(12, 60), gen).numpy()
+    )
+    period = rng.uniform(14, 70)
+    away = np.abs((height + rng.uniform(0, period)) % period - period / 2)
+    line = np.exp(-((away / max(rng.uniform(0.5, 1.5), 0.6 * spacing)) ** 2))
+    if rng.random() < 0.6:
+        line = line * (
+            field(shape, np.full(3, spacing), rng.uniform(8, 25), gen).numpy() > rng.uniform(-1, 0.5)
+        )
+    return np.asarray(1 - rng.uniform(0.2, 0.95) * line, np.float32)
+
+
+def add_fat(volume: Tensor, spot: Tensor, spacing: float, rng: np.random.Generator) -> Tensor:
+    """Sample water, and fat a little beside it along one direction of the image: the chemical shift."""
+    shift = torch.zeros(3)
+    if rng.random() < SHIFTED:
+        axis = 1 + int(rng.integers(2))
+        step = spot.movedim(axis, 0)
+        along = (step[-1] - step[0]).reshape(-1, 3).mean(0)
+        shift = along / along.norm() * float(rng.uniform(-1, 1) * LARGEST_SHIFT_MM / spacing)
+    return sample_volume(volume[:1], spot)[0] + sample_volume(volume[1:], spot + shift)[0]
 
 
 def draw_focus(body: ScannedBody, wide: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -267,7 +308,7 @@ def scan_body(body: ScannedBody, rng: np.random.Generator, gen: torch.Generator,
     axes = (torch.arange(r).float(), torch.arange(c).float())
     index = torch.stack(torch.meshgrid(slices, *axes, indexing="ij"), -1)
     spot = (where.series_points(index) - body.origin) / body.spacing
-    image = sample_volume(volume, spot)[0]
+    image = add_fat(volume, spot, body.spacing, rng)
     apart = np.array([view.spacing[0] / 2, *view.spacing[1:]])
     image = wrap_bones(body, image, spot * body.spacing + body.origin, apart, rng, gen)
     image = image.reshape(s, 2, r, c).mean(1)

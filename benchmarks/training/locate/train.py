@@ -25,6 +25,7 @@ from queue import Empty
 import numpy as np
 import torch
 from scan import ScannedBody, load_body, scan_body
+from shipped import read_weights
 from slice_net import SliceNet
 from torch import Tensor, nn
 from torch.nn import functional as nnf
@@ -168,7 +169,7 @@ def train(given: argparse.Namespace) -> None:
     classes = {"any": CLASSES, "foot": FOOT_CLASSES, "close": CLOSE_CLASSES}[given.kind]
     net = SliceNet(INPUTS, classes + (given.kind == "close")).to(memory_format=torch.channels_last)
     if given.resume:
-        resume(net, torch.load(given.resume))
+        resume(net, read_weights(given.resume))
     mean = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=given.rate, weight_decay=1e-4)
     given.out.mkdir(parents=True, exist_ok=True)
