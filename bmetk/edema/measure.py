@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bmetk.anatomy import Label
+from bmetk.edema.crossing import Claim, claims
 from bmetk.edema.segment import EdemaMap
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.uncertainty import DOUBTFUL, SURE, IntervalModel, detection_limit_ml
@@ -49,6 +50,7 @@ def measure_regions(
     if found is not None:
         regions.grid.require_match(found.edema.grid, "regions and edema")
     counts = _counts(found, regions, covered)
+    claimed = {} if found is None else claims(found.edema & covered, regions)
     voxel_ml = regions.grid.voxel_ml
     limit_ml = detection_limit_ml(regions.grid, (settings or EdemaSettings()).minimal_ml)
     rows = {}
@@ -60,7 +62,8 @@ def measure_regions(
         row = RegionMeasurement(label.name, label.bone, label.side, float(coverage), bone_ml=float(imaged))
         if found is not None:
             row = replace(row, detection_limit_ml=limit_ml)
-            row = _with_edema(row, found, counts, value, regions, covered)
+            claim = claimed.get(value, Claim())
+            row = _with_edema(row, found, counts, value, claim, regions, covered)
         rows[label] = row
     for label in expected:
         rows.setdefault(label, RegionMeasurement(label.name, label.bone, label.side, 0.0))
@@ -80,13 +83,14 @@ def _with_edema(
     found: EdemaMap,
     counts: Mapping[str, _Counts],
     value: int,
+    claim: Claim,
     regions: Segmentation,
     covered: Mask,
 ) -> RegionMeasurement:
     """Add the edema of one region to its row."""
     voxel_ml = regions.grid.voxel_ml
     smallest, edema, largest = (float(counts[n][value] * voxel_ml) for n in ("sure", "edema", "doubtful"))
-    low, high = IntervalModel().interval_ml(edema, smallest, largest)
+    low, high = IntervalModel().interval_ml(edema, smallest, largest, claim)
     ratio = found.ratio.array[(regions.labels.array == value) & covered.array]
     fraction = edema / (row.bone_ml or 1.0)
     return replace(

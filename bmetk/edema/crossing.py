@@ -1,0 +1,79 @@
+"""Edema that crosses the border between two regions of a bone, and how much of it either side may claim.
+
+Such borders are planes and spheres laid on the bone, with nothing to be seen in the image: another reader,
+or the same bone found in another exam, has them some millimetres away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.edema.volume import BoolArray, Float32Array
+from bmetk.exam import Segmentation
+from bmetk.image import Grid, Mask, crop_box, crop_grid
+
+BORDER_MM = 3.5
+"""Half width of the 95 % interval of a border's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a region would lose or gain, mL, if its borders lay ``BORDER_MM`` further in or out."""
+
+    lost_ml: float = 0.0
+    gained_ml: float = 0.0
+
+
+def claims(edema: Mask, regions: Segmentation) -> dict[int, Claim]:
+    """Weigh the edema next to the borders within each bone.
+
+    Parameters
+    ----------
+    edema : Mask
+    regions : Segmentation on its grid
+
+    Returns
+    -------
+    dict : Claim by the value of the region, for those whose edema reaches a border of their bone
+    """
+    found: dict[int, Claim] = {}
+    for values in _divided(edema, regions):
+        near = np.isin(regions.labels.array, values)
+        box = crop_box(edema.array & near, edema.grid, BORDER_MM + max(edema.grid.spacing_mm))
+        grid, named = crop_grid(edema.grid, box), regions.labels.array[box]
+        wet = edema.array[box] & near[box]
+        for value in values:
+            own, others = named == value, near[box] & (named != value)
+            lost, gained = (
+                float(_nearness(to, grid)[wet & inside].sum()) * grid.voxel_ml
+                for to, inside in ((others, own), (own, others))
+            )
+            found[value] = Claim(lost, gained)
+    return found
+
+
+def _divided(edema: Mask, regions: Segmentation) -> Iterator[list[int]]:
+    """Yield the regions of each bone that has edema and more than one region."""
+    labels = regions.labels.array
+    wet = {(regions.meaning[v].bone, regions.meaning[v].side) for v in np.unique(labels[edema.array]) if v}
+    for bone in wet:
+        values = [v for v, label in regions.meaning.items() if (label.bone, label.side) == bone]
+        if len(values) > 1:
+            yield values
+
+
+def _nearness(target: BoolArray, grid: Grid) -> Float32Array:
+    """Share of each voxel within ``BORDER_MM`` of a region, shape (S, R, C); a slice is a thick voxel."""
+    if not target.any():
+        return np.zeros(target.shape, np.float32)
+    distance, nearest = ndimage.distance_transform_edt(~target, sampling=grid.spacing_mm, return_indices=True)
+    steps = np.abs(nearest - np.indices(target.shape)).astype(np.float32)
+    spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1, 1, 1)
+    along: npt.NDArray[np.float32] = (steps * spacing * spacing).sum(0) / np.maximum(distance, 1e-6)
+    along = np.maximum(along, np.float32(1e-3))
+    return np.asarray(np.clip(1 + (BORDER_MM - distance) / along, 0, 1), np.float32)
