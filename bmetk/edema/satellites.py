@@ -218,7 +218,7 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow, if not in its ends."""
-    if piece.epiphyseal >= settings.epiphyseal_share and piece.likely >= settings.epiphyseal_probability:
+    if _is_epiphyseal(piece, settings):
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:
@@ -232,6 +232,14 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     if _is_sure(piece, settings):
         return ""
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _is_epiphyseal(piece: _Piece, settings: EdemaSettings) -> bool:
+    return (
+        piece.volume_ml >= settings.large_ml
+        and piece.epiphyseal >= settings.epiphyseal_share
+        and piece.likely >= settings.epiphyseal_probability
+    )
 
 
 def _is_red(piece: _Piece, lesion: _Piece, settings: EdemaSettings) -> bool:

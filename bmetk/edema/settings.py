@@ -87,8 +87,8 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
-    epiphyseal_share, epiphyseal_probability : 0 to 1; what lies in the ends of long bones by this share, and
-        is at least so likely in the mean, is not red marrow
+    epiphyseal_share, epiphyseal_probability : 0 to 1; what is larger than ``large_ml``, lies in the ends of
+        long bones by this share, and is at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
