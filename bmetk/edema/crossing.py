@@ -17,7 +17,7 @@ from bmetk.edema.volume import BoolArray, Float32Array
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, Mask, crop_box, crop_grid
 
-BORDER_MM = 3.5
+BORDER_MM = 4.0
 """Half width of the 95 % interval of a border's place."""
 
 
