@@ -64,12 +64,6 @@ SCARRED = 0.5
 SHIFTED = 0.6
 """Share of scans in which fat lies beside its place, by up to ``LARGEST_SHIFT_MM``, as its resonance makes it."""
 LARGEST_SHIFT_MM = 1.8
-FILLED = 0.4
-"""Share of scans in which lesions fill whole bones; ``FILLED_BONES`` of the bones that are told apart."""
-FILLED_BONES = 0.2
-MARROW_LABEL = 128
-"""Added to the label of the closer network where a bone is marrow."""
-EDEMA = 2
 FATTY = (0, 8, 9)
 MARROW = (0, 1)
 
@@ -151,21 +145,10 @@ def mix_tissues(body: ScannedBody, rng: np.random.Generator, gen: torch.Generato
     if rng.random() < SCARRED:
         uneven = uneven * draw_scars(shape, body.spacing, rng, gen)
     image = np.zeros((2, *shape), np.float32)
-    filled = fill_bones(body, rng) if rng.random() < FILLED else 0.0
     for tissue, part in zip(body.tissues, body.parts, strict=True):
-        signal = part * np.float32(look[int(tissue)] / 250)
-        if int(tissue) in MARROW:
-            image[0] += part * np.float32(look[EDEMA] / 250) * filled
-            signal = signal * uneven * (1 - filled)
-        image[int(tissue) in FATTY] += signal
+        signal = np.float32(look[int(tissue)] / 250)
+        image[int(tissue) in FATTY] += signal * part if int(tissue) not in MARROW else signal * part * uneven
     return torch.from_numpy(image)[:, None]
-
-
-def fill_bones(body: ScannedBody, rng: np.random.Generator) -> np.ndarray:
-    """Draw the share of edema in bones that it fills as a whole, shape (Z, Y, X)."""
-    share = np.where(rng.random(256) < FILLED_BONES, rng.uniform(0.3, 1, 256), 0).astype(np.float32)
-    share[0] = 0
-    return share[body.label.numpy() % MARROW_LABEL]
 
 
 def draw_scars(
