@@ -118,7 +118,7 @@ def analyze(
             anatomy.bones,
             covered,
             regions=anatomy.regions,
-            settings=settings.edema,
+            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,
         )
@@ -237,6 +237,15 @@ def analyze_after(
     known = replace(exam, bones=bones, joint=found.exam.joint, side=found.exam.side)
     result = analyze(known, settings=settings, on_progress=on_progress)
     return replace(result, quality=(*result.quality, *checks))
+
+
+def _are_familiar(exam: Exam) -> bool:
+    """Tell whether bones that were given are those of a joint that the edema network knows, each by itself.
+
+    One mask of a joint that nothing names may be any bone, or a region that a reader drew.
+    """
+    given = exam.bones is not None and len(exam.bones.present()) > 1
+    return given or exam.joint is not Joint.OTHER
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:

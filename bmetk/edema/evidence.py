@@ -25,6 +25,9 @@ _T1_POWER = 0.35
 _T1_RANGE = (0.25, 1.1)
 _LEAST_BONE_ML = 5.0
 """What is connected to no more than this is judged by the marrow of all bones."""
+_BRIGHT, _FILLED, _LIKELY = 1.6, 0.25, 0.5
+"""A bone is full of edema whose usual marrow is so many times brighter than that of all bones, where the
+network, too, finds this share of it likely."""
 _POSSIBLE = 0.001
 """Probability below which the network rules edema out, be it a bone that it does not know."""
 _RIM_MM = 0.5
@@ -63,6 +66,9 @@ def standing_out(
         own = labels[box] == number
         enough = np.count_nonzero(own & core[box]) * volume.grid.voxel_ml >= _LEAST_BONE_ML
         level = usual_level(signal[box][own & core[box]]) if enough else everywhere
+        filled = float((likely[box][own & core[box]] >= _LIKELY).mean()) if enough else 0.0
+        if level.value > _BRIGHT * everywhere.value and filled >= _FILLED:
+            level = everywhere
         above = signal[box] - level.value
         share = special.ndtr(above / level.spread - _HALF_Z) * (above > _LEAST_CONTRAST)
         result[box] += np.where(own, share, 0).astype(np.float32)

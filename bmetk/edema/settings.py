@@ -43,6 +43,8 @@ class EdemaSettings:
 
     Parameters
     ----------
+    familiar : bones without names are those of hip, knee, ankle or foot, which the network knows; `analyze`
+        takes them for that where the joint is named or each has a label of its own
     correct_shading : estimate and remove the coil's smooth shading
     shading_margin_mm : soft tissue around the bones that the shading is estimated from
     least_probability : 0 to 1; a lesion is what is at least so likely to be edema
@@ -100,6 +102,7 @@ class EdemaSettings:
         If a value is out of range.
     """
 
+    familiar: bool = False
     correct_shading: bool = True
     shading_margin_mm: float = 15.0
     least_probability: float = 0.5

@@ -74,5 +74,20 @@ def test_what_the_network_rules_out_does_not_stand_out() -> None:
     assert standing(lost=0.4, likely=0.0) == 0
 
 
+@pytest.mark.parametrize(("likely", "stands_out"), [(0.9, True), (0.2, False)])
+def test_a_bone_full_of_edema_is_judged_by_the_marrow_of_all_bones(likely: float, stands_out: bool) -> None:
+    grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
+    bones = np.ones(SHAPE, np.uint8)
+    bones[:, :, 44:46], bones[:, :, 46:] = 0, 2
+    smooth = (1 + 0.05 * np.random.default_rng(8).standard_normal(SHAPE)).astype(np.float32)
+    smooth[bones == 2] *= 3
+    whole = np.ones(SHAPE, bool)
+    volume = MarrowVolume(grid, None, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole, ~whole)
+    network = np.where(bones == 2, likely, 0.01).astype(np.float32)
+    share = standing_out(smooth, None, network, volume, EdemaSettings())
+    assert (share[bones == 2].mean() > 0.9) == stands_out
+    assert share[bones == 1].mean() < 0.1
+
+
 def test_each_bone_is_judged_by_its_own_marrow() -> None:
     assert standing(lost=0.0, others=1.5) < 0.6  # by the marrow of the other bone it would be 1
