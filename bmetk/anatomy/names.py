@@ -133,16 +133,19 @@ BONES_OF_JOINT: dict[Joint, tuple[Bone, ...]] = {
 }
 """Bones that an exam of a joint is expected to show."""
 
-EPIPHYSES = frozenset(
+YELLOW_REGIONS = frozenset(
     {
         _R.FEMORAL_HEAD,
         _R.MEDIAL_FEMORAL_CONDYLE,
         _R.LATERAL_FEMORAL_CONDYLE,
         _R.MEDIAL_TIBIAL_PLATEAU,
         _R.LATERAL_TIBIAL_PLATEAU,
+        _R.DISTAL_TIBIA,
+        _R.DISTAL_FIBULA,
     }
 )
-"""Ends of long bones, whose marrow is yellow from childhood on (Vogler and Murphy 1988,
+"""Regions whose marrow is yellow in an adult, of bones that may hold red marrow elsewhere: ends of long bones
+and all that an ankle shows, since marrow turns yellow from the feet up (Vogler and Murphy 1988,
 doi:10.1148/radiology.168.3.3043546)."""
 
 JOINT_OF_REGION: dict[Region, Joint] = {

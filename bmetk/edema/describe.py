@@ -112,7 +112,7 @@ def describe(
         told[:, Told.MUSCLE_KNOWN] = 1
     told[:, Told.DEVIATIONS] = np.clip(contrast / levels.spread, -5, 30) / 15
     red = np.where(np.isin(volume.bones, list(unknown)), np.float32(UNKNOWN_RED), np.float32(1))
-    possible = (volume.bones > 0) & ~np.isin(volume.bones, list(fatty)) & ~volume.epiphysis
+    possible = (volume.bones > 0) & ~np.isin(volume.bones, list(fatty)) & ~volume.yellow
     told[:, Told.RED] = np.where(possible, red, 0)
     told[:, Told.DISTANCE] = volume.grid.spacing_mm[0] / 5 - 1
     return told

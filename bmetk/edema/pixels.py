@@ -22,7 +22,7 @@ def at_pixels(volume: MarrowVolume, pixel_mm: float) -> MarrowVolume:
     grid = fluid.grid
     bones = nearest(volume.bones, grid.shape)
     depth = depth_below_surface(bones, grid) * (bones > 0)
-    masks = (nearest(m, grid.shape) for m in (volume.covered, volume.measured, volume.epiphysis))
+    masks = (nearest(m, grid.shape) for m in (volume.covered, volume.measured, volume.yellow))
     return MarrowVolume(grid, t1, fluid.array, bones, depth, *masks)
 
 

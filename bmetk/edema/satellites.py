@@ -68,7 +68,7 @@ class _Piece:
     water: float
     deviations: float
     fat: float
-    epiphyseal: float
+    yellow: float
 
     @property
     def slope(self) -> float:
@@ -162,7 +162,7 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
         float(here.water[inside].mean()),
         contrast / float(here.noise[inside].mean()),
         float(here.fat[inside].mean()),
-        float(volume.epiphysis[box][inside].mean()),
+        float(volume.yellow[box][inside].mean()),
     )
 
 
@@ -190,6 +190,11 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     )
 
 
+def _is_clear(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
+    return piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
+
+
 def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
     stands_out = piece.deviations >= settings.red_deviations and piece.likely >= settings.red_probability
     wet = piece.water_slope >= settings.red_water_slope[1]
@@ -197,12 +202,14 @@ def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> bool:
+    some, more = settings.lonely_ml
+    if not lesions and piece.volume_ml < some:
+        return True
+    if _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations:
+        return False
     if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
         return True
-    if lesions:
-        return False
-    some, more = settings.lonely_ml
-    return piece.volume_ml < some or (piece.volume_ml < more and piece.likely < settings.lonely_probability)
+    return not lesions and piece.volume_ml < more and piece.likely < settings.lonely_probability
 
 
 def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> str:
@@ -218,27 +225,26 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow, if not in its ends."""
-    if _is_epiphyseal(piece, settings):
+    if _is_yellow(piece, settings):
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     else:  # no muscle tells the water
         doubtful = piece.likely < settings.red_probability
-    clear = piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
     faint = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
-    if doubtful or (faint and not clear):
+    if doubtful or (faint and not _is_clear(piece, settings)):
         return _RED
     if _is_sure(piece, settings):
         return ""
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 
 
-def _is_epiphyseal(piece: _Piece, settings: EdemaSettings) -> bool:
+def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
     return (
         piece.volume_ml >= settings.large_ml
-        and piece.epiphyseal >= settings.epiphyseal_share
-        and piece.likely >= settings.epiphyseal_probability
+        and piece.yellow >= settings.yellow_share
+        and piece.likely >= settings.yellow_probability
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bmetk.anatomy import EPIPHYSES, Bone
+from bmetk.anatomy import YELLOW_REGIONS, Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import fill_forefoot, standing_out
@@ -226,15 +226,15 @@ def _cropped(
     labels = np.where(known, labels, np.uint8(0)).astype(np.uint8)
     fluid_part = np.where(known, fluid.array[box], np.float32(0))
     inside = labels > 0
-    area, ends = inside, np.zeros_like(inside)
+    area, yellow = inside, np.zeros_like(inside)
     if regions is not None:
         named = regions.labels.array[box]
-        area, ends = named > 0, np.isin(named, _epiphyses(regions))
-    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area, ends)
+        area, yellow = named > 0, np.isin(named, _yellow(regions))
+    return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area, yellow)
 
 
-def _epiphyses(regions: Segmentation) -> list[int]:
-    return [value for value, label in regions.meaning.items() if label.name in EPIPHYSES]
+def _yellow(regions: Segmentation) -> list[int]:
+    return [value for value, label in regions.meaning.items() if label.name in YELLOW_REGIONS]
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:

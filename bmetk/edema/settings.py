@@ -23,8 +23,8 @@ _SHARES = (
     "faint_share",
     "sure_probability",
     "large_probability",
-    "epiphyseal_share",
-    "epiphyseal_probability",
+    "yellow_share",
+    "yellow_probability",
 )
 _LENGTHS_AND_VOLUMES = (
     "shading_margin_mm",
@@ -89,8 +89,10 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
-    epiphyseal_share, epiphyseal_probability : 0 to 1; what is larger than ``large_ml``, lies in the ends of
-        long bones by this share, and is at least so likely in the mean, is not red marrow
+    clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
+        ``large_probability`` and ``lonely_probability`` ask
+    yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
+        without red marrow by this share, and is at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -147,8 +149,9 @@ class EdemaSettings:
     red_probability: float = 0.85
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
-    epiphyseal_share: float = 0.4
-    epiphyseal_probability: float = 0.65
+    clear_deviations: float = 8.0
+    yellow_share: float = 0.4
+    yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
     red_water_slope: tuple[float, float] = (1.25, 1.2)
     fatty_probability: tuple[float, float] = (0.3, 0.6)

@@ -27,7 +27,7 @@ class MarrowVolume:
     depth_mm : float32, distance below the surface of the voxel's own bone, 0 outside
     covered : bool, where both series were acquired
     measured : bool, inside a region that is measured
-    epiphysis : bool, inside the end of a long bone, which holds no red marrow in an adult
+    yellow : bool, inside a region that holds no red marrow in an adult
     """
 
     grid: Grid
@@ -37,7 +37,7 @@ class MarrowVolume:
     depth_mm: Float32Array
     covered: BoolArray
     measured: BoolArray
-    epiphysis: BoolArray
+    yellow: BoolArray
 
     def values(self) -> tuple[int, ...]:
         """List the bones present."""

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bmetk.anatomy import EPIPHYSES, REGION_LABELS, Joint, Side
+from bmetk.anatomy import REGION_LABELS, YELLOW_REGIONS, Joint, Side
 from bmetk.image import Grid, LabelMap, RigidTransform, crop_box, crop_grid
 from bmetk.simulate.acquire import fine_grid, sample_slices
 from bmetk.simulate.body import build_body
@@ -64,7 +64,7 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
     distance = series.thickness_mm + series.gap_mm
     spec = replace(spec, protocol=replace(spec.protocol, fluid=series))
     bones, _ = label_bones(spec, subject, whole)
-    ends = [v for v, label in REGION_LABELS.items() if label.name in EPIPHYSES]
+    ends = [v for v, label in REGION_LABELS.items() if label.name in YELLOW_REGIONS]
     epiphysis = np.isin(label_regions(subject, LabelMap(bones, whole)).array, ends)
     box = crop_box(bones > 0, whole, MARGIN_MM)
     box = (slice(None), box[1], box[2])
