@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bmetk.anatomy import Joint, Label
+from bmetk.edema import EdemaMap, segment_edema
 from bmetk.errors import GridMismatchError, MissingSeriesError, SeriesMismatchError
 from bmetk.exam import Contrast, Exam, Plane, Segmentation, Series
 from bmetk.image import Grid, LabelMap, ScalarImage
@@ -77,6 +78,30 @@ def test_every_stage_is_told_and_timed() -> None:
 def test_the_settings_that_made_a_result_are_in_it() -> None:
     settings = analyze(phantom_exam()).settings
     assert isinstance(settings["edema"], Mapping)
+
+
+@pytest.mark.parametrize(
+    ("joint", "labels", "familiar"), [(Joint.OTHER, 1, False), (Joint.KNEE, 1, True), (Joint.OTHER, 2, True)]
+)
+def test_the_network_knows_bones_of_a_named_joint_or_with_labels_of_their_own(
+    joint: Joint, labels: int, familiar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = phantom_exam()
+    array = exam.bones.labels.array.astype(np.uint8)
+    array[:, :, array.shape[2] // 2 :] *= labels
+    meaning = {v: Label(f"label_{v}", None, f"label_{v}") for v in range(1, labels + 1)}
+    bones = Segmentation(LabelMap(array, exam.bones.grid), meaning)
+    told: list[bool] = []
+
+    def segment(*images: object, **how: object) -> EdemaMap:
+        told.append(how["settings"].familiar)
+        return segment_edema(*images, **how)
+
+    monkeypatch.setattr("bmetk.pipeline.segment_edema", segment)
+    result = analyze(replace(exam, joint=joint, bones=bones))
+    assert told == [familiar]
+    true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
+    assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)
 
 
 @pytest.mark.parametrize(
