@@ -244,8 +244,7 @@ def _are_familiar(exam: Exam) -> bool:
 
     One mask of a joint that nothing names may be any bone, or a region that a reader drew.
     """
-    given = exam.bones is not None and len(exam.bones.present()) > 1
-    return given or exam.joint is not Joint.OTHER
+    return exam.joint is not Joint.OTHER or (exam.bones is not None and len(exam.bones.present()) > 1)
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:

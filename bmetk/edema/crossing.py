@@ -39,7 +39,7 @@ def claims(edema: Mask, regions: Segmentation) -> dict[int, Claim]:
 
     Returns
     -------
-    dict : Claim by the value of the region, for those whose edema reaches a border of their bone
+    dict : Claim by the value of the region, for all regions of bones that have edema and a border within
     """
     found: dict[int, Claim] = {}
     for values in _divided(edema, regions):
@@ -58,11 +58,11 @@ def claims(edema: Mask, regions: Segmentation) -> dict[int, Claim]:
 
 
 def _divided(edema: Mask, regions: Segmentation) -> Iterator[list[int]]:
-    """Yield the regions of each bone that has edema and more than one region."""
-    labels = regions.labels.array
-    wet = {(regions.meaning[v].bone, regions.meaning[v].side) for v in np.unique(labels[edema.array]) if v}
-    for bone in wet:
-        values = [v for v, label in regions.meaning.items() if (label.bone, label.side) == bone]
+    """Yield the regions in view of each bone that has edema and more than one of them."""
+    present = regions.present()
+    wet = np.unique(regions.labels.array[edema.array])
+    for bone in {(label.bone, label.side) for value, label in present.items() if value in wet}:
+        values = [v for v, label in present.items() if (label.bone, label.side) == bone]
         if len(values) > 1:
             yield values
 

@@ -34,7 +34,7 @@ class Told(IntEnum):
 
 _CORE_MM = 1.5
 _CORE_SHARE = 0.35
-_USUAL_BASE = (0.6, 1.6)
+USUAL_BASE = (0.6, 1.6)
 DEPTH_MM = 6.0
 UNKNOWN_RED = 0.5
 
@@ -78,7 +78,7 @@ def _core(volume: MarrowVolume) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_
 
 def _is_usual(own: Level, everywhere: Level) -> bool:
     """Tell whether a bone's normal marrow is about as bright as that of all bones."""
-    low, high = _USUAL_BASE
+    low, high = USUAL_BASE
     return bool(low <= own.value / max(everywhere.value, 1e-6) <= high)
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import special
 
-from bmetk.edema.normalize import usual_level
+from bmetk.edema.describe import USUAL_BASE
+from bmetk.edema.normalize import Level, usual_level
 from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import Float32Array, MarrowVolume, boxes, smooth_inside
@@ -25,9 +26,8 @@ _T1_POWER = 0.35
 _T1_RANGE = (0.25, 1.1)
 _LEAST_BONE_ML = 5.0
 """What is connected to no more than this is judged by the marrow of all bones."""
-_BRIGHT, _FILLED, _LIKELY = 1.6, 0.25, 0.5
-"""A bone is full of edema whose usual marrow is so many times brighter than that of all bones, where the
-network, too, finds this share of it likely."""
+_FILLED = 0.25
+"""Share of a bone brighter than usual that the network finds likely, from which on it is full of edema."""
 _POSSIBLE = 0.001
 """Probability below which the network rules edema out, be it a bone that it does not know."""
 _RIM_MM = 0.5
@@ -64,15 +64,24 @@ def standing_out(
     result = np.zeros_like(smooth)
     for number, box in boxes(labels := connect_by_bone(inside, volume.bones), pad=0):
         own = labels[box] == number
-        enough = np.count_nonzero(own & core[box]) * volume.grid.voxel_ml >= _LEAST_BONE_ML
-        level = usual_level(signal[box][own & core[box]]) if enough else everywhere
-        filled = float((likely[box][own & core[box]] >= _LIKELY).mean()) if enough else 0.0
-        if level.value > _BRIGHT * everywhere.value and filled >= _FILLED:
-            level = everywhere
+        inner = own & core[box]
+        level = everywhere
+        if np.count_nonzero(inner) * volume.grid.voxel_ml >= _LEAST_BONE_ML:
+            level = _level_of(signal[box][inner], likely[box][inner], everywhere, settings)
         above = signal[box] - level.value
         share = special.ndtr(above / level.spread - _HALF_Z) * (above > _LEAST_CONTRAST)
         result[box] += np.where(own, share, 0).astype(np.float32)
     return np.where(likely >= _POSSIBLE, result, np.float32(0))
+
+
+def _level_of(
+    signal: Float32Array, likely: Float32Array, everywhere: Level, settings: EdemaSettings
+) -> Level:
+    """Take a bone's own marrow for normal, unless it is full of edema."""
+    level = usual_level(signal)
+    bright = level.value > USUAL_BASE[1] * everywhere.value
+    full = bright and float((likely >= settings.least_probability).mean()) >= _FILLED
+    return everywhere if full else level
 
 
 def fill_forefoot(

@@ -10,6 +10,7 @@ from bmetk.edema.crossing import BORDER_MM, claims
 from bmetk.edema.uncertainty import IntervalModel
 from bmetk.exam import Segmentation
 from bmetk.image import LabelMap, Mask
+from bmetk.tracking import TrackingSettings
 from tests.conftest import make_grid
 
 SHAPE, SPACING_MM = (12, 30, 30), (4.2, 1.0, 1.0)
@@ -47,7 +48,7 @@ def test_one_slice_beyond_the_border_is_in_doubt_by_the_part_within_reach() -> N
     lost_ml = claims(edema, regions)[MEDIAL].lost_ml
     assert lost_ml == pytest.approx(BORDER_MM / SPACING_MM[0] * slice_ml, rel=0.01)
     low, _ = IntervalModel().interval_ml(slice_ml, slice_ml, slice_ml, claims(edema, regions)[MEDIAL])
-    assert low < 0.3 * slice_ml
+    assert low < TrackingSettings().sure_share * slice_ml
 
 
 def test_edema_far_from_any_border_is_claimed_by_none() -> None:

@@ -30,7 +30,7 @@ class Stack:
     marrow: np.ndarray
     bones: np.ndarray
     articular: np.ndarray
-    epiphysis: np.ndarray
+    yellow: np.ndarray
     affine: np.ndarray
     thickness: float
     joint: str
@@ -162,7 +162,7 @@ def _redden(
 def _ends(stack: Stack, rng: np.random.Generator) -> np.ndarray:
     """Mark the ends of long bones, with a border that is sharp or soft, 0 to 1."""
     width = rng.uniform(0.5, 7) / stack.spacing[1]
-    return ndimage.gaussian_filter(stack.epiphysis.astype(np.float32), (0, width, width), truncate=2.5)
+    return ndimage.gaussian_filter(stack.yellow.astype(np.float32), (0, width, width), truncate=2.5)
 
 
 def _metaphyses(stack: Stack, canvas: Canvas, spare: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -42,7 +42,7 @@ def load_stack(path: Path) -> Stack:
             data["marrow"],
             data["bones"],
             data["articular"],
-            data["epiphysis"],
+            data["yellow"],
             data["affine"],
             float(data["thickness"]),
             str(data["joint"]),
@@ -70,9 +70,9 @@ def scan_stack(stack: Stack, rng: np.random.Generator) -> Scan:
     t1, fluid = images
     depth = depth_below_surface(bones, grid)
     inside = bones > 0
-    epiphysis = _given_ends(stack, inside, rng)
+    yellow = _given_ends(stack, inside, rng)
     known = t1 if rng.random() > 0.05 else None
-    volume = MarrowVolume(grid, known, fluid, bones, depth * inside, np.ones_like(inside), inside, epiphysis)
+    volume = MarrowVolume(grid, known, fluid, bones, depth * inside, np.ones_like(inside), inside, yellow)
     normal = normalise(volume, EdemaSettings())
     if rng.random() < 0.1:
         normal = replace(normal, muscle=None)
@@ -253,7 +253,7 @@ def _given_ends(stack: Stack, inside: np.ndarray, rng: np.random.Generator) -> n
     if rng.random() < 0.1:
         return np.zeros_like(inside)
     shift = rng.normal(0, 2.5, 3) / stack.spacing
-    moved = ndimage.shift(stack.epiphysis.astype(np.float32), shift, order=1, mode="nearest")
+    moved = ndimage.shift(stack.yellow.astype(np.float32), shift, order=1, mode="nearest")
     return np.asarray(ndimage.binary_dilation(moved > 0.5, np.ones((1, 3, 3)), iterations=3) & inside)
 
 

@@ -10,7 +10,7 @@ cut into the slices of a random protocol: the edema is painted anew each time on
 - ``parts`` uint8, shape (T, S, R, C): mean share of each tissue in the slice, in steps of 1/250; ``tissues`` (T,)
 - ``marrow`` uint8, shape (S, R, C): mean share of marrow, red or yellow, whatever it holds
 - ``bones`` uint8: labels of `bmetk.anatomy`; ``articular`` uint8: nearness to a joint surface, 0 to 255
-- ``epiphysis`` bool, shape (S, R, C): the ends of long bones
+- ``yellow`` bool, shape (S, R, C): regions whose marrow is yellow in an adult
 - ``affine`` (4, 4): index to LPS, mm; ``thickness``: mm; ``joint``
 """
 
@@ -65,7 +65,7 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
     spec = replace(spec, protocol=replace(spec.protocol, fluid=series))
     bones, _ = label_bones(spec, subject, whole)
     ends = [v for v, label in REGION_LABELS.items() if label.name in YELLOW_REGIONS]
-    epiphysis = np.isin(label_regions(subject, LabelMap(bones, whole)).array, ends)
+    yellow = np.isin(label_regions(subject, LabelMap(bones, whole)).array, ends)
     box = crop_box(bones > 0, whole, MARGIN_MM)
     box = (slice(None), box[1], box[2])
     grid = crop_grid(whole, box)
@@ -83,7 +83,7 @@ def make_stack(number: int) -> dict[str, np.ndarray]:
         "tissues": np.array([int(t) for t in parts]),
         "marrow": np.round(sliced(body.marrow)).astype(np.uint8),
         "bones": bones[box],
-        "epiphysis": epiphysis[box],
+        "yellow": yellow[box],
         "articular": articular(subject, grid),
         "affine": grid.affine,
         "thickness": np.array(series.thickness_mm),
