@@ -23,6 +23,7 @@ _LEAST_LOSS = 0.03
 _FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
+_SOFT = "muscle or tendon"
 _FAINT = "faint beside a lesion"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
@@ -175,6 +176,8 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
         return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
+    if _is_soft(piece, settings):
+        return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
 
@@ -190,6 +193,11 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     )
 
 
+def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, and dark on T1 and little bright as muscle is, which a wrong outline takes in."""
+    return piece.volume_ml < settings.soft_ml and 0 < piece.water_slope < settings.soft_water_slope
+
+
 def _is_clear(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
     return piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
@@ -203,7 +211,7 @@ def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
 
 def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> bool:
     some, more = settings.lonely_ml
-    if not lesions and piece.volume_ml < some:
+    if piece.volume_ml < some and all(it.bone != piece.bone for it in lesions):
         return True
     if _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations:
         return False

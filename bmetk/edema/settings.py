@@ -73,8 +73,10 @@ class EdemaSettings:
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
-    lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
-        believed, nor what is smaller than the second and less likely in the mean
+    lonely_probability, lonely_ml : without a lesion in the same bone, what is smaller than the first volume
+        is not believed; nor is, without any lesion, what is smaller than the second and less likely in the mean
+    soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
+        muscle or tendon within a wrong outline
     large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
@@ -137,6 +139,8 @@ class EdemaSettings:
     lonely_probability: float = 0.65
     large_probability: float = 0.6
     lonely_ml: tuple[float, float] = (0.2, 8.0)
+    soft_ml: float = 1.0
+    soft_water_slope: float = 0.85
     large_ml: float = 1.0
     sure_probability: float = 0.9
     sure_fat: float = 0.02
