@@ -172,10 +172,10 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     lesions = [
         p for p in others if p.volume_ml > settings.lesion_ml and p.likely >= settings.lonely_probability
     ]
-    if piece.bone not in kinds.unknown and _is_doubtful(piece, lesions, settings):
-        return _DOUBTFUL
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
+    if piece.bone not in kinds.unknown and _is_doubtful(piece, lesions, settings):
+        return _DOUBTFUL
     if _is_soft(piece, settings):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
@@ -194,7 +194,7 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is small, and dark on T1 and little bright as muscle is, which a wrong outline takes in."""
+    """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is."""
     return piece.volume_ml < settings.soft_ml and 0 < piece.water_slope < settings.soft_water_slope
 
 
