@@ -155,10 +155,23 @@ def test_a_faint_speck_beside_a_lesion_is_not_believed() -> None:
 
 
 def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
-    assert run(8.0, 0.5, fatty=[2], beside=SPECK, water_share=0.05) == (True, True)
+    assert run(8.0, 0.5, fatty=[2], beside=SPECK, water_share=0.06) == (True, True)
     small = (slice(2, 4), slice(10, 15), slice(40, 45))
-    assert run(8.0, 0.5, fatty=[2], beside=small, water_share=0.05) == (True, True)
-    assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.05) == (True, False)
+    assert run(8.0, 0.5, fatty=[2], beside=small, water_share=0.06) == (True, True)
+    assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.06) == (True, False)
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.03, False), (0.1, True)])
+def test_a_small_piece_as_dark_and_as_little_bright_as_muscle_is_no_edema(share: float, kept: bool) -> None:
+    assert run(6.0, 0.6, fatty=[1, 2], beside=SPECK, water_share=share, likely=0.8) == (True, kept)
+    assert run(6.0, 0.6, fatty=[1, 2], water_share=share, likely=0.8) == (True, True)
+
+
+def test_a_speck_in_a_bone_without_a_lesion_is_not_believed() -> None:
+    speck = (slice(2, 4), slice(10, 14), slice(40, 45))
+    assert run(6.0, 0.6, fatty=[1, 2], beside=speck) == (True, False)
+    speck = (slice(2, 4), slice(28, 32), slice(5, 10))
+    assert run(6.0, 0.6, fatty=[1, 2], beside=speck) == (True, True)
 
 
 def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
