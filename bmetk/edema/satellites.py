@@ -211,7 +211,7 @@ def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
 
 def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) -> bool:
     some, more = settings.lonely_ml
-    if piece.volume_ml < some and all(it.bone != piece.bone for it in lesions):
+    if not lesions and piece.volume_ml < some:
         return True
     if _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations:
         return False

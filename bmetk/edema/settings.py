@@ -73,8 +73,8 @@ class EdemaSettings:
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
-    lonely_probability, lonely_ml : without a lesion in the same bone, what is smaller than the first volume
-        is not believed; nor is, without any lesion, what is smaller than the second and less likely
+    lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
+        believed, nor what is smaller than the second and less likely in the mean
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
     large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean

@@ -167,13 +167,6 @@ def test_a_small_piece_as_dark_and_as_little_bright_as_muscle_is_no_edema(share:
     assert run(6.0, 0.6, fatty=[1, 2], water_share=share, likely=0.8) == (True, True)
 
 
-def test_a_speck_in_a_bone_without_a_lesion_is_not_believed() -> None:
-    speck = (slice(2, 4), slice(10, 14), slice(40, 45))
-    assert run(6.0, 0.6, fatty=[1, 2], beside=speck) == (True, False)
-    speck = (slice(2, 4), slice(28, 32), slice(5, 10))
-    assert run(6.0, 0.6, fatty=[1, 2], beside=speck) == (True, True)
-
-
 def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     small = (slice(2, 4), slice(10, 20), slice(40, 50))
     kinds = MarrowKinds((1, 2))
