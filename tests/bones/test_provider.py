@@ -1,5 +1,7 @@
 """Bones found in painted pictures, from coarse bones that are given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -8,6 +10,7 @@ from bmetk.anatomy import Bone, Joint, Side, bone_value
 from bmetk.bones import find_bones, provider
 from bmetk.bones.bodies import mean_limb
 from bmetk.bones.locate import CLASSES, CoarseBones, coarse_grid
+from bmetk.bones.place import BEYOND_VIEW_MM
 from bmetk.bones.shape_model import load_limb_model
 from bmetk.bones.surfaces import signed_distance
 from bmetk.errors import BonesNotFoundError
@@ -87,14 +90,17 @@ def test_bones_move_with_the_grid(case):
         assert np.mean(a.labels.array != b.labels.array) < 0.001
 
 
-def test_bones_end_where_the_t1_series_ends(case):
-    _, image, _, found, _ = case
-    affine = image.grid.affine.copy()
-    affine[:3, 3] = image.grid.to_world((-10, 0, 0))
-    wide = Grid((46, *image.grid.shape[1:]), affine)
-    bones, _ = found.place(wide)
-    assert not bones.labels.array[:10].any()
-    assert not bones.labels.array[36:].any()
+def test_bones_go_on_a_little_beyond_the_view_of_t1(case):
+    side, image, distance, found, _ = case
+    cut, step = 13, image.grid.spacing_mm[0]
+    narrow = replace(found, view=Grid((cut, *image.grid.shape[1:]), image.grid.affine))
+    bones, _ = narrow.place(image.grid)
+    beyond = cut + round(BEYOND_VIEW_MM / step)
+    femur = bones.labels.array == bone_value(Bone.FEMUR, side)
+    assert not bones.labels.array[beyond:].any()
+    near = slice(cut, beyond)
+    truth = (distance["femur"] < 0)[near]
+    assert 2 * np.sum(femur[near] & truth) / (femur[near].sum() + truth.sum()) > 0.93
 
 
 def test_whole_regions_have_an_extent_at_least_as_large_as_what_is_imaged(case):
