@@ -1,8 +1,8 @@
 """Look at a foot again, closely: its bones are too small and too many for the first look.
 
 The first fit says where in the foot each pixel lies. With that the foot network of `bmetk.bones.slices` names
-every bone by itself, each toe too, and the template settles once more on what it names. Where that shows that
-the first fit was far off, the network is asked again.
+every bone by itself, each toe too, and the template settles once more on what it names. As long as it moves,
+the network is asked again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ REACH_MM = ((14.0, 10.0), (8.0, 6.0), (5.0, 4.0))
 SHARE_MM = 14.0
 """How far from a bone of the first fit its own bone may lie."""
 CLOSER = Stiffness(shift_mm=4.0, turn_deg=8.0, stretch=0.04, data_mm=8.0)
-FAR_MM = 3.0
-"""Mean distance that bones move by from which on the network is asked again."""
+ROUNDS = 4
+SETTLED_MM = 1.0
+"""Mean distance that bones move by in a round, below which it was the last one."""
 THICK_MM = 11.0
 """In thinner bones a profile across one border meets the next one: the foot network's outlines serve them."""
 SEARCH_MM = 1.5
@@ -48,10 +49,11 @@ OUTLINE_CERTAINTY = 0.4
 def look_at_foot(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit, CoarseEvidence]:
     """Name each bone of a foot that has been found roughly, and settle its template on them."""
     fit = replace(fit, template=_told_apart(fit.template))
-    first = _middles(fit)
-    fit, evidence = _settle(fit, image, threads)
-    if np.linalg.norm(_middles(fit) - first, axis=1).mean() > FAR_MM:
+    for _ in range(ROUNDS):
+        before = _middles(fit)
         fit, evidence = _settle(fit, image, threads)
+        if np.linalg.norm(_middles(fit) - before, axis=1).mean() < SETTLED_MM:
+            break
     return fit, evidence
 
 

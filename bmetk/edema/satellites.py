@@ -24,6 +24,7 @@ _FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
 _SOFT = "muscle or tendon"
+_VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
@@ -178,6 +179,8 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
         return _DOUBTFUL
     if _is_soft(piece, settings):
         return _SOFT
+    if _is_vessel(piece, settings):
+        return _VESSEL
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
 
@@ -196,6 +199,12 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
 def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is."""
     return piece.volume_ml < settings.soft_ml and 0 < piece.water_slope < settings.soft_water_slope
+
+
+def _is_vessel(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
+    little = piece.lost < settings.vessel_loss or piece.water_slope > settings.vessel_water_slope
+    return little and piece.volume_ml < settings.soft_ml
 
 
 def _is_clear(piece: _Piece, settings: EdemaSettings) -> bool:

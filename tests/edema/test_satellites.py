@@ -167,6 +167,14 @@ def test_a_small_piece_as_dark_and_as_little_bright_as_muscle_is_no_edema(share:
     assert run(6.0, 0.6, fatty=[1, 2], water_share=share, likely=0.8) == (True, True)
 
 
+@pytest.mark.parametrize(("t1", "share", "kept"), [(0.85, 0.05, False), (0.6, 0.15, False), (0.6, 0.1, True)])
+def test_a_small_piece_brighter_than_its_lost_t1_allows_is_a_vessel(
+    t1: float, share: float, kept: bool
+) -> None:
+    assert run(6.0, t1, fatty=[1, 2], beside=SPECK, water_share=share, likely=0.95) == (True, kept)
+    assert run(6.0, t1, fatty=[1, 2], water_share=share, likely=0.95) == (True, True)
+
+
 def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     small = (slice(2, 4), slice(10, 20), slice(40, 50))
     kinds = MarrowKinds((1, 2))
