@@ -188,7 +188,8 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     near = piece.fat >= settings.sure_fat
     if piece.lost < settings.fat_loss and (near or piece.likely < settings.sure_probability):
         return True
-    if piece.water_slope > settings.fat_slope and (near or piece.likely < settings.large_probability):
+    doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
+    if piece.water_slope > settings.fat_slope and (near or doubted):
         return True
     bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
     return any(
@@ -204,12 +205,17 @@ def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
 def _is_vessel(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
     little = piece.lost < settings.vessel_loss or piece.water_slope > settings.vessel_water_slope
-    return little and piece.volume_ml < settings.soft_ml
+    return little and piece.volume_ml < settings.soft_ml and piece.likely < settings.sure_probability
 
 
 def _is_clear(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
     return piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
+
+
+def _stands_clear(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is clear, and out of the bone's scatter by far."""
+    return _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations
 
 
 def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
@@ -222,7 +228,7 @@ def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) 
     some, more = settings.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
-    if _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations:
+    if _stands_clear(piece, settings):
         return False
     if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
         return True
@@ -258,8 +264,11 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
 
 
 def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it lies where no red marrow is, and is likely enough for the T1 signal that it lost."""
+    believed = piece.lost >= settings.clear_loss or piece.likely >= settings.red_probability
     return (
-        piece.volume_ml >= settings.large_ml
+        believed
+        and piece.volume_ml >= settings.large_ml
         and piece.yellow >= settings.yellow_share
         and piece.likely >= settings.yellow_probability
     )

@@ -77,16 +77,15 @@ class EdemaSettings:
         believed, nor what is smaller than the second and less likely in the mean
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
-    vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, and has lost less T1 signal or has
-        more of water's signal than this for each share of it, is a vessel or a cyst. Of 31 small lesions of
-        five simulators none had lost less than 0.25 or had more than 2.0
+    vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
+        and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
     large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
-        where it is less likely than ``large_probability``
+        where it is less likely than ``large_probability`` and not clear
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
     red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
@@ -97,7 +96,8 @@ class EdemaSettings:
     clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
         ``large_probability`` and ``lonely_probability`` ask
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
-        without red marrow by this share, and is at least so likely in the mean, is not red marrow
+        without red marrow by this share, and is at least so likely in the mean, is not red marrow; what
+        lost less T1 than ``clear_loss`` must reach ``red_probability``
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -151,9 +151,9 @@ class EdemaSettings:
     sure_fat: float = 0.02
     fat_loss: float = 0.06
     fat_slope: float = 4.0
-    fat_nearby: tuple[float, ...] = (0.4, 0.05, 0.02)
-    fat_nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.12)
-    fat_nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.72)
+    fat_nearby: tuple[float, float] = (0.4, 0.05)
+    fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
+    fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
     red_deviations: float = 3.2
     red_probability: float = 0.85
     clear_water_slope: float = 1.4
