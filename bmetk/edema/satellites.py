@@ -248,6 +248,8 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow, if not in its ends."""
+    if piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability:
+        return _RED
     if _is_yellow(piece, settings):
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
@@ -264,11 +266,8 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
 
 
 def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies where no red marrow is, and is likely enough for the T1 signal that it lost."""
-    believed = piece.lost >= settings.clear_loss or piece.likely >= settings.red_probability
     return (
-        believed
-        and piece.volume_ml >= settings.large_ml
+        piece.volume_ml >= settings.large_ml
         and piece.yellow >= settings.yellow_share
         and piece.likely >= settings.yellow_probability
     )

@@ -93,11 +93,12 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
+    red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
+        red marrow, even in their ends
     clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
         ``large_probability`` and ``lonely_probability`` ask
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
-        without red marrow by this share, and is at least so likely in the mean, is not red marrow; what
-        lost less T1 than ``clear_loss`` must reach ``red_probability``
+        without red marrow by this share, and is at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -156,6 +157,7 @@ class EdemaSettings:
     fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
     red_deviations: float = 3.2
     red_probability: float = 0.85
+    red_loss_alone: float = 0.12
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
