@@ -175,12 +175,13 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     ]
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
-    if piece.bone not in kinds.unknown and _is_doubtful(piece, lesions, settings):
-        return _DOUBTFUL
+    if piece.bone not in kinds.unknown:  # in others the network's doubt says little
+        if _is_doubtful(piece, lesions, settings):
+            return _DOUBTFUL
+        if _is_vessel(piece, settings):
+            return _VESSEL
     if _is_soft(piece, settings):
         return _SOFT
-    if _is_vessel(piece, settings):
-        return _VESSEL
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
 

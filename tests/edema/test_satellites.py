@@ -176,6 +176,13 @@ def test_a_small_piece_brighter_than_its_lost_t1_allows_is_a_vessel(
     assert run(6.0, t1, fatty=[1, 2], water_share=share, likely=0.85) == (True, True)
 
 
+def test_a_small_bright_piece_of_an_unknown_bone_is_no_vessel_for_the_network_s_doubt() -> None:
+    edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=0.85)
+    kept = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+    assert kept.any()
+    assert not without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0].any()
+
+
 @pytest.mark.parametrize(("t1", "likely", "kept"), [(0.9, 0.7, False), (0.8, 0.7, True), (0.9, 0.88, True)])
 def test_what_hardly_lost_t1_must_be_likely_even_in_a_bone_s_end(
     t1: float, likely: float, kept: bool
