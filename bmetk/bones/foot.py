@@ -35,6 +35,7 @@ SHARE_MM = 14.0
 """How far from a bone of the first fit its own bone may lie."""
 CLOSER = Stiffness(shift_mm=4.0, turn_deg=8.0, stretch=0.04, data_mm=8.0)
 ROUNDS = 4
+"""How often the network is asked at most."""
 SETTLED_MM = 1.0
 """Mean distance that bones move by in a round, below which it was the last one."""
 THICK_MM = 11.0

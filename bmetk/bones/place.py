@@ -30,6 +30,7 @@ from bmetk.image import (
     RigidTransform,
     ScalarImage,
     field_of_view,
+    isotropic_grid,
     resample_scalar,
 )
 
@@ -140,7 +141,8 @@ class FoundBones:
             bones that were cut by it in an outside simulator's exams, Dice rose from 0.77 to 0.85.
         """
         bones, regions = fill(self.structures, self.landmarks, self.joint, grid, transform)
-        seen = field_of_view(self.view.padded(BEYOND_VIEW_MM), grid, transform).array
+        reached = isotropic_grid(self.view, EXTENT_SPACING_MM, BEYOND_VIEW_MM)
+        seen = field_of_view(reached, grid, transform).array
         return (
             Segmentation(LabelMap(np.where(seen, bones.array, 0).astype(np.uint8), grid), BONE_LABELS),
             Segmentation(LabelMap(np.where(seen, regions.array, 0).astype(np.uint8), grid), REGION_LABELS),

@@ -1,4 +1,4 @@
-"""Pieces that are no lesions: red marrow and unsuppressed fat by their signals, specks by the lesion beside.
+"""Pieces that are no lesions: red marrow, fat, vessels, muscle by their signals, specks by the lesion beside.
 
 By the spin-echo and inversion-recovery equations the contrast as a share of water's over the loss of T1 is
 about 1.0 in red marrow and 1.6 in edema at usual times, since red marrow's T2 is short; mixing with fatty
@@ -248,7 +248,7 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
-    """Judge a piece of a bone that may hold red marrow, if not in its ends."""
+    """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
     if piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability:
         return _RED
     if _is_yellow(piece, settings):

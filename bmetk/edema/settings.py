@@ -75,17 +75,17 @@ class EdemaSettings:
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     lonely_probability, lonely_ml : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
+    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
         and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
-    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
-        where it is less likely than ``large_probability`` and not clear
+        where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
     red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
@@ -93,10 +93,10 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
+    clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
+        ``large_probability`` and ``lonely_probability`` ask, and is no fat for its much water
     red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
         red marrow, even in their ends
-    clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
-        ``large_probability`` and ``lonely_probability`` ask
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely

@@ -110,14 +110,6 @@ class Grid:
         """Volume of one voxel, mL."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
 
-    def padded(self, margin_mm: float) -> Grid:
-        """Add whole voxels on every side, enough of them for ``margin_mm``."""
-        more = np.ceil(margin_mm / np.asarray(self.spacing_mm)).astype(int)
-        affine = self.affine.copy()
-        affine[:3, 3] = self.to_world(-more)
-        slices, rows, columns = (int(n) for n in np.asarray(self.shape) + 2 * more)
-        return Grid((slices, rows, columns), affine)
-
     def to_world(self, index: npt.ArrayLike) -> FloatArray:
         """Map voxel indices, shape (..., 3), to LPS mm, same shape."""
         return np.asarray(np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3])

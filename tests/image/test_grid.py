@@ -189,12 +189,3 @@ def test_a_grid_contains_what_lies_in_its_voxels():
     outside = [[-0.6, 0, 0], [3, 39.6, 10], [3, 20, 30.2]]
     assert grid.contains(grid.to_world(inside)).all()
     assert not grid.contains(grid.to_world(outside)).any()
-
-
-def test_a_padded_grid_reaches_farther_on_every_side(grid):
-    padded = grid.padded(7.0)
-    more = (np.asarray(padded.shape) - grid.shape) // 2
-    assert np.all(more * grid.spacing_mm >= 7.0)
-    assert np.all((more - 1) * grid.spacing_mm < 7.0)
-    np.testing.assert_allclose(padded.to_world(more), grid.origin_mm)
-    np.testing.assert_allclose(padded.centre_mm, grid.centre_mm)
