@@ -1,19 +1,21 @@
 """Bring fitted bones to the borders that a network sees: where, along each normal, a bone's name ends.
 
-First poses and modes follow; then each surface may leave the shape model by a smooth displacement of a
-few millimetres. Searching along normals is the way of Cootes et al. (1995, doi:10.1006/cviu.1995.1004).
-Every vertex listens to its neighbours, so that a gap in what the network sees does not dent the outline.
+First poses and modes follow; then each surface leaves the shape model by smooth displacements, wide ones
+first. Searching along normals is the way of Cootes et al. (1995, doi:10.1006/cviu.1995.1004). Every vertex
+listens to its neighbours, so that a gap in what the network sees does not dent the outline, and the flanks of
+a thin plate follow its rim, which a displacement along their own normals could not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from bmetk.bones.bodies import Body, spread
@@ -28,12 +30,26 @@ SAMPLE_MM = {"large": 4.0, "middle": 3.0, "small": 2.0}
 """Distance between the vertices that look for the border, by size of the bone."""
 REACH_MM = (9.0, 7.0, 5.0, 4.0)
 """How far from a vertex its border is looked for, one for each step of the fit."""
-BEND_MM = {"large": (9.0, 6.0), "middle": (6.0, 4.0), "small": (4.0, 3.0)}
-"""Width of the smooth displacement, one for each round."""
+BEND_MM = {
+    "large": ((40.0, 15.0), (25.0, 12.0), (16.0, 9.0), (10.0, 7.0), (7.0, 5.0)),
+    "middle": ((20.0, 7.0), (12.0, 5.0), (8.0, 4.0)),
+    "small": ((12.0, 5.0), (8.0, 4.0), (5.0, 3.0)),
+}
+"""Width of the smooth displacement, and how far the border is looked for, for each round."""
+FINISH_MM = {
+    "large": ((9.0, 4.0), (6.0, 4.0)),
+    "middle": ((6.0, 4.0), (4.0, 4.0)),
+    "small": ((4.0, 4.0), (3.0, 4.0)),
+}
+"""The same for the last rounds, which listen to the cortex too."""
 BEND_PRIOR = 0.15
-"""Weight of staying on the shape model, against a clear border all around."""
-BEND_LIMIT_MM = 4.0
-BEND_REACH_MM = 4.0
+"""Weight of staying, against a clear border all around."""
+CONTROL_SHARE = 0.6
+"""Distance between the points that carry a displacement, by its width."""
+FAR_WIDTHS = 2.5
+"""Farther away, by the width, nothing is listened to."""
+CARRIERS = 10
+"""Points whose displacements a vertex takes the mean of."""
 LAST_REACH_MM = 1.5
 """A border no further from the bent surface supports it."""
 LEAST_VERTICES = 5
@@ -131,30 +147,35 @@ def settle_on_borders(fit: Fit, seen: SeenBones, stiffness: Stiffness) -> Fit:
     return fit
 
 
-def bend_to_border(fit: Fit, number: int, seen: SeenBones, other: Find) -> tuple[Points, float]:
+def bend_to_border(fit: Fit, number: int, seen: Sequence[SeenBones], cortex: Find) -> tuple[Points, float]:
     """Bend a surface to its border, and say how much of it in view then lies at one that is seen.
 
     Parameters
     ----------
-    other : what else finds the border; it counts as much as what is seen
+    seen : by each network that names the bone; they count the same, the first one tells the support
+    cortex : finds the cortical border; in the last rounds it counts as much as a network
     """
     probe = probe_of(fit.template.bodies[number])
-    find_seen = partial(find_border, probe=probe, seen=seen, reach_mm=BEND_REACH_MM)
-    surface = bend(fit, number, probe, partial(_agreed, finders=(find_seen, other), count=len(probe.index)))
-    count = int(np.count_nonzero(seen.grid.contains(surface.vertices[probe.index])))
-    border = find_border(surface, probe, seen, LAST_REACH_MM)
+    surface = fit.surface(number)
+    for width_mm, reach_mm in BEND_MM[probe.size]:
+        found = [find_border(surface, probe, one, reach_mm) for one in seen]
+        surface = bend(surface, probe, _agreed(found, len(probe.index)), width_mm)
+    for width_mm, reach_mm in FINISH_MM[probe.size]:
+        found = [*(find_border(surface, probe, one, reach_mm) for one in seen), cortex(surface)]
+        surface = bend(surface, probe, _agreed(found, len(probe.index)), width_mm)
+    count = int(np.count_nonzero(seen[0].grid.contains(surface.vertices[probe.index])))
+    border = find_border(surface, probe, seen[0], LAST_REACH_MM)
     return surface.vertices, len(border.which) / count if count >= LEAST_VERTICES else float("nan")
 
 
-def _agreed(surface: Surface, finders: Sequence[Find], count: int) -> Border:
-    """Take the mean of what several find, each by its certainty."""
+def _agreed(found: Sequence[Border], count: int) -> Border:
+    """Take the mean of what several found, each by its certainty."""
     total, offset = np.zeros(count), np.zeros(count)
-    for find in finders:
-        border = find(surface)
+    for border in found:
         total[border.which] += border.certainty
         offset[border.which] += border.certainty * border.offset
     which = np.flatnonzero(total > 0)
-    return Border(which, offset[which] / total[which], total[which] / len(finders))
+    return Border(which, offset[which] / total[which], total[which] / len(found))
 
 
 def unrefined(fit: Fit) -> Refined:
@@ -195,30 +216,52 @@ def _observe(fit: Fit, number: int, probe: Probe, seen: SeenBones, reach_mm: flo
     return Observations(probe.index[border.which], normals, border.offset, weight)
 
 
-def bend(fit: Fit, number: int, probe: Probe, find: Find) -> Surface:
-    """Displace a surface smoothly along its normals to where ``find`` sees its border."""
-    surface = fit.surface(number)
-    rest, start = probe.body.rest, surface.vertices
-    total = np.zeros(len(start))
-    tree = cKDTree(rest[probe.index])
-    outward = vertex_normals(surface)
-    for width_mm in BEND_MM[probe.size]:
-        border = find(surface)
-        if len(border.which) < LEAST_VERTICES:
-            break
-        total = np.clip(total + _smooth(rest, tree, border, width_mm), -BEND_LIMIT_MM, BEND_LIMIT_MM)
-        surface = Surface(start + outward * total[:, None], surface.faces)
-    return surface
+def bend(surface: Surface, probe: Probe, border: Border, width_mm: float) -> Surface:
+    """Displace a surface smoothly, so that its vertices come to the borders that they see.
+
+    About each control point the displacement is the one that best explains the offsets along all normals
+    near it, by least squares; vertices take the mean of those about them.
+    """
+    if len(border.which) < LEAST_VERTICES:
+        return surface
+    web = _web(probe.body, width_mm)
+    normals = vertex_normals(surface)[probe.index[border.which]]
+    pairs = (normals[:, :, None] * normals[:, None, :]).reshape(-1, 9)
+    columns = np.zeros((len(probe.index), 13))
+    columns[:, 12] = BEND_PRIOR / 3
+    columns[border.which, :9] = border.certainty[:, None] * pairs
+    columns[border.which, 9:12] = (border.certainty * border.offset)[:, None] * normals
+    sums = web.listen @ columns
+    matrix = sums[:, :9].reshape(-1, 3, 3) + sums[:, 12, None, None] * np.eye(3)
+    moved = np.linalg.solve(matrix, sums[:, 9:12, None])[..., 0]
+    return Surface(surface.vertices + web.carry @ moved, surface.faces)
 
 
-def _smooth(rest: Points, tree: cKDTree, border: Border, width_mm: float) -> Vector:
-    """Spread the displacement of the probe's vertices over all vertices by Gaussian weights."""
-    gap, near = tree.query(rest, k=min(24, tree.n))
-    offset, certainty = np.zeros(tree.n), np.zeros(tree.n)
-    offset[border.which], certainty[border.which] = border.offset, border.certainty
-    kernel = np.exp(-0.5 * (gap / width_mm) ** 2)
-    weight = kernel * certainty[near]
-    return np.asarray((weight * offset[near]).sum(1) / (weight.sum(1) + BEND_PRIOR * kernel.sum(1)))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Web:
+    """Who listens to whom: control points to probes, (C, P), and vertices to control points, (V, C)."""
+
+    listen: csr_array
+    carry: csr_array
+
+
+@lru_cache(maxsize=512)
+def _web(body: Body, width_mm: float) -> _Web:
+    """Weigh the neighbours of the control points and of all vertices by Gaussians."""
+    rest, looking = body.rest, body.rest[probe_of(body).index]
+    control = rest[spread(rest, CONTROL_SHARE * width_mm)]
+    tree = cKDTree(control)
+    near = tree.sparse_distance_matrix(cKDTree(looking), FAR_WIDTHS * width_mm, output_type="coo_matrix")
+    listen = np.exp(-0.5 * (near.data / width_mm) ** 2)
+    gap, which = tree.query(rest, k=min(CARRIERS, len(control)))
+    gap, which = gap.reshape(len(rest), -1), which.reshape(len(rest), -1)
+    share = np.exp(-0.5 * (gap / (CONTROL_SHARE * width_mm)) ** 2)
+    share /= share.sum(1, keepdims=True)
+    row = np.repeat(np.arange(len(rest)), which.shape[1])
+    return _Web(
+        csr_array((listen, (near.row, near.col)), shape=near.shape),
+        csr_array((share.ravel(), (row, which.ravel())), shape=(len(rest), len(control))),
+    )
 
 
 def moved_mm(first: Fit, now: Fit, seen: SeenBones) -> float:

@@ -8,7 +8,7 @@ joint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +22,7 @@ from bmetk.bones.border import (
     bend_to_border,
     moved_mm,
     settle_on_borders,
+    size_of,
 )
 from bmetk.bones.cortex import CortexSearch
 from bmetk.bones.fit import Fit, Stiffness
@@ -55,8 +56,8 @@ FREE = {
     Joint.KNEE: Stiffness(shift_mm=6.0, turn_deg=10.0, data_mm=1.5),
     Joint.ANKLE: Stiffness(shift_mm=3.0, turn_deg=6.0, stretch=0.03, data_mm=1.5),
 }
-CORTEX_MM = 2.5
-"""Standard deviation of the cortical border's distance from the settled fit."""
+CORTEX_MM = {"large": 2.5, "middle": 1.5, "small": 0.8}
+"""Standard deviation of the cortical border's distance from the bent surface, by size of the bone."""
 FAR_MM = 2.5
 """Mean distance that the fit moves by from which on the network is asked again."""
 
@@ -66,18 +67,25 @@ def colour_of(name: str) -> int:
     return COLOURS.get(name, OTHER_COLOUR)
 
 
-def refine_closely(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Refined, SeenBones]:
-    """Look closer, then move poses and modes to the borders seen, and surfaces to these and the cortex."""
-    free = FREE[fit.template.joint]
+def refine_closely(
+    fit: Fit, image: ScalarImage, *, named: Sequence[SeenBones] = (), threads: int = 1
+) -> tuple[Refined, SeenBones]:
+    """Look closer, then move poses and modes to the borders seen, and surfaces to these and the cortex.
+
+    Parameters
+    ----------
+    named : what other networks see; surfaces listen to them too
+    """
     seen = look_closer(fit, image, threads=threads)
+    free = FREE[fit.template.joint]
     settled = settle_on_borders(fit, seen, free)
     if moved_mm(fit, settled, seen) > FAR_MM:
         seen = look_closer(settled, image, threads=threads)
         settled = settle_on_borders(settled, seen, free)
-    bent = [
-        bend_to_border(settled, number, seen, CortexSearch.of(settled, number, image, CORTEX_MM).find)
-        for number in range(len(settled.poses))
-    ]
+    bent = []
+    for number, body in enumerate(settled.template.bodies):
+        cortex = CortexSearch.of(settled, number, image, CORTEX_MM[size_of(body)])
+        bent.append(bend_to_border(settled, number, (seen, *named), cortex.find))
     return Refined(settled, tuple(v for v, _ in bent), tuple(s for _, s in bent)), seen
 
 

@@ -126,7 +126,7 @@ def observe(
         if not members:
             continue
         for n in members:
-            seen[n].append(to_outline(placed[n], turned[n], bodies[n].sample, outline, evidence, reach_mm))
+            seen[n].append(_to_outline(placed[n], turned[n], bodies[n].sample, outline, evidence, reach_mm))
         for n, part in _from_outline(members, placed, turned, outline, reach_mm).items():
             seen[n].append(Observations(bodies[n].sample[part.index], part.normal, part.offset, part.weight))
     return [_join(parts) for parts in seen]
@@ -138,7 +138,7 @@ def _turn_normals(rest: Points, fit: Fit, number: int) -> Points:
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
-def to_outline(
+def _to_outline(
     points: Points,
     normals: Points,
     sample: NDArray[np.int64],

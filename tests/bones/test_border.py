@@ -16,6 +16,7 @@ from bmetk.bones.border import (
 )
 from bmetk.bones.closer import COLOUR_COUNT, FREE, colour_of
 from bmetk.bones.fit import begin
+from bmetk.bones.provider import expected_dice
 from bmetk.bones.surfaces import Surface, signed_distance, voxelize
 from bmetk.image import Grid
 
@@ -73,7 +74,7 @@ def test_a_bone_that_is_not_seen_stays(true_fit, seen):
     settled = settle_on_borders(true_fit, blind, FREE[Joint.KNEE])
     moved = np.linalg.norm(settled.vertices(number) - true_fit.vertices(number), axis=1)
     assert moved.mean() < 1.5
-    assert bend_to_border(settled, number, blind, nothing)[1] == 0
+    assert bend_to_border(settled, number, [blind], nothing)[1] == 0
 
 
 def test_a_bent_surface_takes_the_shape_that_is_seen(true_fit, seen):
@@ -83,7 +84,7 @@ def test_a_bent_surface_takes_the_shape_that_is_seen(true_fit, seen):
     larger = Surface(middle + 1.1 * (grown.vertices - middle), grown.faces)
     off = signed_distance(larger, seen.grid.affine, seen.grid.shape, 6.0)
     shares = {**seen.shares, "patella": (1 / (1 + np.exp(off / 0.5))).astype(np.float32)}
-    vertices, support = bend_to_border(true_fit, number, SeenBones(shares, seen.grid), nothing)
+    vertices, support = bend_to_border(true_fit, number, [SeenBones(shares, seen.grid)], nothing)
     truth = voxelize(larger, seen.grid.affine, seen.grid.shape)
     found = voxelize(Surface(vertices, grown.faces), seen.grid.affine, seen.grid.shape)
     before = voxelize(grown, seen.grid.affine, seen.grid.shape)
@@ -93,6 +94,39 @@ def test_a_bent_surface_takes_the_shape_that_is_seen(true_fit, seen):
 
     assert dice(found) > 0.95 > dice(before)
     assert support > 0.9
+
+
+def test_the_rim_of_a_thin_plate_moves_farther_than_a_stretch_along_its_own_normals_can():
+    template = load_template(Joint.HIP, Side.BOTH)
+    fit = begin(template, template.starts[0], np.zeros(3))
+    number = [b.name for b in template.bodies].index("pelvis")
+    pelvis = fit.surface(number)
+    top = pelvis.vertices[:, 2].max()
+    risen = np.clip((pelvis.vertices[:, 2] - (top - 50.0)) / 50.0, 0, 1)
+    longer = Surface(pelvis.vertices + risen[:, None] * [0.0, 0.0, 8.0], pelvis.faces)
+    low = longer.vertices.min(0) - 10.0
+    shape = tuple(int(n) for n in np.ceil((np.ptp(longer.vertices, axis=0)[::-1] + 20.0) / 2.0))
+    grid = Grid.from_axes(shape, (2.0, 2.0, 2.0), np.eye(3)[:, ::-1], low)
+    off = signed_distance(longer, grid.affine, grid.shape, 6.0)
+    share = (1 / (1 + np.exp(off / 0.5))).astype(np.float32)
+    vertices, _ = bend_to_border(fit, number, [SeenBones({"pelvis": share}, grid)], nothing)
+    truth, before, found = (
+        voxelize(s, grid.affine, grid.shape) for s in (longer, pelvis, Surface(vertices, pelvis.faces))
+    )
+    upper = grid.world_coordinates()[..., 2] > top - 30.0
+
+    def dice(mask):
+        return 2 * np.sum(mask & truth & upper) / (np.sum(mask & upper) + np.sum(truth & upper))
+
+    assert dice(before) < 0.85
+    assert dice(found) > 0.93
+
+
+def test_a_thin_bone_is_trusted_less_for_the_same_evidence():
+    thick, thin = expected_dice(0.9, 0.9, 33.0), expected_dice(0.9, 0.9, 8.0)
+    assert thin < thick < 1
+    assert expected_dice(0.1, 0.1, 8.0) == 0
+    assert expected_dice(0.1, 0.1, 33.0) < 0.5
 
 
 def test_bones_that_meet_in_a_joint_have_different_colours():
