@@ -14,6 +14,7 @@ from bmetk.anatomy.names import (
     Region,
     Side,
     bone_value,
+    opposite_value,
     region_value,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "Region",
     "Side",
     "bone_value",
+    "opposite_value",
     "region_value",
 ]

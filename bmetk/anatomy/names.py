@@ -181,6 +181,11 @@ def bone_value(bone: Bone, side: Side) -> int:
     return list(Bone).index(bone) + 1 + (_LEFT_OFFSET if side is Side.LEFT else 0)
 
 
+def opposite_value(value: int) -> int:
+    """Give the number of the same bone or region on the other side."""
+    return value - _LEFT_OFFSET if value > _LEFT_OFFSET else value + _LEFT_OFFSET
+
+
 def region_value(region: Region, side: Side) -> int:
     """Give the number of a region in a label map: 1 to 99 on the right, 101 to 199 on the left."""
     return list(Region).index(region) + 1 + (_LEFT_OFFSET if side is Side.LEFT else 0)

@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from bmetk.bones.bodies import Body, spread
 from bmetk.bones.fit import Fit, Observations, Stiffness, anchored, step
-from bmetk.bones.surfaces import Points, Surface, vertex_normals
+from bmetk.bones.surfaces import Points, Surface, thickness_mm, vertex_normals
 from bmetk.image import Grid, ScalarImage
 
 FloatArray = NDArray[np.float32]
@@ -50,6 +50,9 @@ FAR_WIDTHS = 2.5
 """Farther away, by the width, nothing is listened to."""
 CARRIERS = 10
 """Points whose displacements a vertex takes the mean of."""
+THIN_MM = 12.0
+LEVEL, THIN_LEVEL = 0.5, 0.4
+"""Share at which a bone ends; across a thinner one than that, slices dim it."""
 LAST_REACH_MM = 1.5
 """A border no further from the bent surface supports it."""
 LEAST_VERTICES = 5
@@ -105,6 +108,8 @@ class Probe:
 
     body: Body
     index: NDArray[np.int64]
+    level: float
+    """Share at which the bone ends."""
 
     @property
     def size(self) -> str:
@@ -134,7 +139,8 @@ def size_of(body: Body) -> str:
 @lru_cache(maxsize=128)
 def probe_of(body: Body) -> Probe:
     """Spread the vertices of a body that look for the border."""
-    return Probe(body, spread(body.rest, SAMPLE_MM[size_of(body)]))
+    thin = thickness_mm(Surface(body.rest, body.faces)) < THIN_MM
+    return Probe(body, spread(body.rest, SAMPLE_MM[size_of(body)]), THIN_LEVEL if thin else LEVEL)
 
 
 def settle_on_borders(fit: Fit, seen: SeenBones, stiffness: Stiffness) -> Fit:
@@ -193,8 +199,9 @@ def find_border(surface: Surface, probe: Probe, seen: SeenBones, reach_mm: float
     index = np.moveaxis(seen.grid.to_index(lines), -1, 0)
     share = map_coordinates(seen.shares[probe.body.name], index, order=1, mode="nearest")
     inner, outer = share[:, :-1], share[:, 1:]
-    place = along[:-1] + STEP_MM * (inner - 0.5) / np.maximum(inner - outer, 1e-6)
-    ends = (inner >= 0.5) & (outer < 0.5) & (np.abs(place) <= reach_mm)
+    level = probe.level
+    place = along[:-1] + STEP_MM * (inner - level) / np.maximum(inner - outer, 1e-6)
+    ends = (inner >= level) & (outer < level) & (np.abs(place) <= reach_mm)
     nearest = np.where(ends, np.abs(place), np.inf).argmin(1)
     row = np.flatnonzero(ends.any(1))
     nearest = nearest[row]

@@ -48,7 +48,7 @@ class BoneSettings:
     provider: str = "bmetk"
     threads: int = 2
     refine: bool = True
-    least_confidence: float = 0.5
+    least_confidence: float = 0.4
     sure_confidence: float = 0.75
     least_in_view_ml: float = 0.3
 

@@ -9,17 +9,19 @@ lesion itself tells what edema is like in an exam.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from bmetk.anatomy import opposite_value
 from bmetk.edema.pieces import connect_by_bone
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, boxes
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
+_BRIGHT_QUANTILE = 0.9
 _FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
@@ -71,6 +73,8 @@ class _Piece:
     deviations: float
     fat: float
     yellow: float
+    other_side: float
+    """Contrast of the brightest tenth of the same bone of the other side; infinite where that is not seen."""
 
     @property
     def slope(self) -> float:
@@ -140,23 +144,37 @@ def _pieces(
 ) -> Iterator[_Piece]:
     """Measure the pieces; one that reaches from suppressed to unsuppressed surroundings is two."""
     labels = connect_by_bone(edema, volume.bones)
+    other_side = _other_sides(signals, volume, settings)
     least = settings.lesion_ml / volume.grid.voxel_ml
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
         bright = inside & (signals.fat[box] > settings.fat_nearby[0])
         parts = bright, inside & ~bright
         for part in parts if min(map(np.count_nonzero, parts)) >= least else (inside,):
-            yield _measure(part, box, signals, volume)
+            yield _measure(part, box, signals, volume, other_side)
 
 
-def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume) -> _Piece:
+def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:
+    """Tell for each bone how much contrast the same bone of the other side has at its brightest tenth."""
+    bright = {}
+    for value in volume.values():
+        marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.other_side_depth_mm)
+        if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.other_side_ml:
+            bright[opposite_value(value)] = float(np.quantile(signals.contrast[marrow], _BRIGHT_QUANTILE))
+    return bright
+
+
+def _measure(
+    inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume, other_side: Mapping[int, float]
+) -> _Piece:
     here = signals.crop(box)
     assert here.t1 is not None
+    bone = int(np.bincount(volume.bones[box][inside]).argmax())
     contrast = float(here.contrast[inside].mean())
     return _Piece(
         box,
         inside,
-        int(np.bincount(volume.bones[box][inside]).argmax()),
+        bone,
         float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
         contrast,
         float(np.maximum(1 - here.t1[inside], 0).mean()),
@@ -165,6 +183,7 @@ def _measure(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume
         contrast / float(here.noise[inside].mean()),
         float(here.fat[inside].mean()),
         float(volume.yellow[box][inside].mean()),
+        other_side.get(bone, np.inf),
     )
 
 
@@ -219,6 +238,12 @@ def _stands_clear(piece: _Piece, settings: EdemaSettings) -> bool:
     return _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations
 
 
+def _is_one_sided(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is far brighter than the same bone of the other side, as no red marrow is."""
+    dimmest = max(settings.one_sided_contrast, settings.one_sided_share * piece.other_side)
+    return piece.volume_ml >= settings.large_ml and piece.contrast >= dimmest
+
+
 def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:
     stands_out = piece.deviations >= settings.red_deviations and piece.likely >= settings.red_probability
     wet = piece.water_slope >= settings.red_water_slope[1]
@@ -229,7 +254,7 @@ def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) 
     some, more = settings.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
-    if _stands_clear(piece, settings):
+    if _stands_clear(piece, settings) or _is_one_sided(piece, settings):
         return False
     if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
         return True
@@ -251,7 +276,7 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
     if piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability:
         return _RED
-    if _is_yellow(piece, settings):
+    if _is_yellow(piece, settings) or _is_one_sided(piece, settings):
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:

@@ -97,6 +97,10 @@ class EdemaSettings:
         ``large_probability`` and ``lonely_probability`` ask, and is no fat for its much water
     red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
         red marrow, even in their ends
+    one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
+        so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
+        is symmetrical, and need not be as likely
+    other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
@@ -161,6 +165,10 @@ class EdemaSettings:
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
+    one_sided_contrast: float = 1.0
+    one_sided_share: float = 4.0
+    other_side_ml: float = 5.0
+    other_side_depth_mm: float = 2.0
     yellow_share: float = 0.4
     yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.72, 0.85)

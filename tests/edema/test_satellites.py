@@ -226,3 +226,21 @@ def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(t1: float, op
     kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert not kept.any()
     assert np.array_equal(doubtful, edema & open_to_doubt)
+
+
+def one_sided(other_contrast: float, *, other: int = 101) -> bool:
+    """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
+    edema, signals, volume = scene([(LESION, 1.6, 0.8)], likely=0.68, noise=1.0)
+    volume.bones[volume.bones == 2] = other
+    signals.contrast[volume.bones == other] = other_contrast
+    kept, _, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    return bool(kept.any())
+
+
+def test_what_the_other_side_does_not_have_is_no_red_marrow():
+    assert one_sided(0.2)
+    assert not one_sided(0.8)
+
+
+def test_only_the_same_bone_of_the_other_side_tells():
+    assert not one_sided(0.2, other=102)
