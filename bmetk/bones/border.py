@@ -36,12 +36,9 @@ BEND_MM = {
     "small": ((12.0, 5.0), (8.0, 4.0), (5.0, 3.0)),
 }
 """Width of the smooth displacement, and how far the border is looked for, for each round."""
-FINISH_MM = {
-    "large": ((9.0, 4.0), (6.0, 4.0)),
-    "middle": ((6.0, 4.0), (4.0, 4.0)),
-    "small": ((4.0, 4.0), (3.0, 4.0)),
-}
-"""The same for the last rounds, which listen to the cortex too."""
+FINISH_MM = {"large": (9.0, 6.0), "middle": (6.0, 4.0), "small": (4.0, 3.0)}
+"""Width in the last rounds, which listen to the cortex too."""
+FINISH_REACH_MM = 4.0
 BEND_PRIOR = 0.15
 """Weight of staying, against a clear border all around."""
 CONTROL_SHARE = 0.6
@@ -166,8 +163,8 @@ def bend_to_border(fit: Fit, number: int, seen: Sequence[SeenBones], cortex: Fin
     for width_mm, reach_mm in BEND_MM[probe.size]:
         found = [find_border(surface, probe, one, reach_mm) for one in seen]
         surface = bend(surface, probe, _agreed(found, len(probe.index)), width_mm)
-    for width_mm, reach_mm in FINISH_MM[probe.size]:
-        found = [*(find_border(surface, probe, one, reach_mm) for one in seen), cortex(surface)]
+    for width_mm in FINISH_MM[probe.size]:
+        found = [*(find_border(surface, probe, one, FINISH_REACH_MM) for one in seen), cortex(surface)]
         surface = bend(surface, probe, _agreed(found, len(probe.index)), width_mm)
     count = int(np.count_nonzero(seen[0].grid.contains(surface.vertices[probe.index])))
     border = find_border(surface, probe, seen[0], LAST_REACH_MM)

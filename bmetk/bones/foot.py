@@ -8,6 +8,7 @@ the network is asked again.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,8 +52,9 @@ def look_at_foot(fit: Fit, image: ScalarImage, *, threads: int = 1) -> tuple[Fit
     return fit, evidence, seen
 
 
+@lru_cache
 def _told_apart(template: Template) -> Template:
-    """Give every bone its own class."""
+    """Give every bone its own class; once for a template, since what is cached hangs on its bodies."""
     return replace(template, bodies=tuple(replace(b, coarse=foot_class(b.name)) for b in template.bodies))
 
 

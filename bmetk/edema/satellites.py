@@ -157,7 +157,8 @@ def _pieces(
 def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:
     """Tell for each bone how much contrast the same bone of the other side has at its brightest tenth."""
     bright = {}
-    for value in volume.values():
+    present = set(volume.values())
+    for value in present & {opposite_value(other) for other in present}:
         marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.other_side_depth_mm)
         if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.other_side_ml:
             bright[opposite_value(value)] = float(np.quantile(signals.contrast[marrow], _BRIGHT_QUANTILE))

@@ -16,7 +16,6 @@ from bmetk.bones.border import (
 )
 from bmetk.bones.closer import COLOUR_COUNT, FREE, colour_of
 from bmetk.bones.fit import begin
-from bmetk.bones.provider import expected_dice
 from bmetk.bones.surfaces import Surface, signed_distance, voxelize
 from bmetk.image import Grid
 
@@ -120,13 +119,6 @@ def test_the_rim_of_a_thin_plate_moves_farther_than_a_stretch_along_its_own_norm
 
     assert dice(before) < 0.85
     assert dice(found) > 0.93
-
-
-def test_a_thin_bone_is_trusted_less_for_the_same_evidence():
-    thick, thin = expected_dice(0.9, 0.9, 33.0), expected_dice(0.9, 0.9, 8.0)
-    assert thin < thick < 1
-    assert expected_dice(0.1, 0.1, 8.0) == 0
-    assert expected_dice(0.1, 0.1, 33.0) < 0.5
 
 
 def test_bones_that_meet_in_a_joint_have_different_colours():

@@ -119,3 +119,10 @@ def test_an_empty_picture_has_no_bones(case, monkeypatch):
     monkeypatch.setattr(provider, "locate_bones", lambda t1, joint=None, threads=1: nothing)
     with pytest.raises(BonesNotFoundError, match="--bones"):
         find_bones(image)
+
+
+def test_a_thin_bone_is_trusted_less_for_the_same_evidence():
+    thick, thin = provider.expected_dice(0.9, 0.9, 33.0), provider.expected_dice(0.9, 0.9, 8.0)
+    assert thin < thick < 1
+    assert provider.expected_dice(0.1, 0.1, 8.0) == 0
+    assert provider.expected_dice(0.1, 0.1, 33.0) < 0.5
