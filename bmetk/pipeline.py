@@ -11,7 +11,14 @@ import numpy as np
 
 from bmetk import __version__
 from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
-from bmetk.bones import PlacedBones, divide_given, names_bones, provide_bones
+from bmetk.bones import (
+    FoundBones,
+    PlacedBones,
+    divide_given,
+    names_bones,
+    provide_bones,
+    settle_on_fluid,
+)
 from bmetk.config import Settings, settings_document
 from bmetk.edema import (
     EdemaMap,
@@ -32,7 +39,7 @@ from bmetk.image import (
     resample_labels,
     resample_scalar,
 )
-from bmetk.registration import Alignment, register_rigid, require_overlap
+from bmetk.registration import register_rigid, require_overlap
 from bmetk.tracking import ClinicalEntry, Timeline, carry_bones, carry_edema, track
 
 Progress = Callable[[str, float], None]
@@ -106,11 +113,11 @@ def analyze(
     clock = _Clock(on_progress or _silent)
     with clock.stage("register"):
         require_overlap(fluid.image.grid, t1.image.grid)
-        alignment = register_rigid(fluid.image, t1.image, settings.registration)
-        t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment.transform)
-        covered = field_of_view(t1.image.grid, fluid.image.grid, alignment.transform)
+        registered = register_rigid(fluid.image, t1.image, settings.registration)
     with clock.stage("bones"):
-        anatomy = _find_anatomy(exam, t1, fluid, alignment, settings)
+        anatomy, alignment = _find_anatomy(exam, t1, fluid, registered.transform, settings)
+        t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment)
+        covered = field_of_view(t1.image.grid, fluid.image.grid, alignment)
     with clock.stage("edema"):
         found = segment_edema(
             t1_on_fluid,
@@ -125,18 +132,18 @@ def analyze(
     with clock.stage("measure"):
         result = _measure(exam, anatomy, found, t1_on_fluid, covered)
         if earlier and found.doubtful:
-            aligned = replace(result, alignment=alignment.transform)
+            aligned = replace(result, alignment=alignment)
             believed = believe_earlier(found, carry_edema(aligned, earlier, found.doubtful))
             if believed is not found:
                 found = believed
                 result = _measure(exam, anatomy, found, t1_on_fluid, covered)
-    checks = (*_exam_checks(exam), alignment.check, *anatomy.checks, *found.checks)
+    checks = (*_exam_checks(exam), registered.check, *anatomy.checks, *found.checks)
     return replace(
         result,
         quality=checks,
         settings=settings_document(settings),
         seconds=clock.seconds,
-        alignment=alignment.transform,
+        alignment=alignment,
     )
 
 
@@ -263,14 +270,19 @@ def _known(joint: Joint) -> Joint | None:
 
 
 def _find_anatomy(
-    exam: Exam, t1: Series, fluid: Series, alignment: Alignment, settings: Settings
-) -> _Anatomy:
+    exam: Exam, t1: Series, fluid: Series, transform: RigidTransform, settings: Settings
+) -> tuple[_Anatomy, RigidTransform]:
+    """Find the bones, and place them and T1 under the fluid-sensitive series."""
     if exam.bones is not None:
-        return _given(exam, exam.bones, t1, fluid, alignment.transform)
+        return _given(exam, exam.bones, t1, fluid, transform), transform
     found = provide_bones(
         t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
     )
-    return _placed(found, fluid.image.grid, alignment.transform)
+    if not isinstance(found, FoundBones):
+        return _placed(found, fluid.image.grid, transform), transform
+    settled = settle_on_fluid(found, fluid.image, transform)
+    anatomy = _placed(found, fluid.image.grid, settled.transform)
+    return replace(anatomy, checks=(settled.check, *anatomy.checks)), settled.transform
 
 
 def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform) -> _Anatomy:

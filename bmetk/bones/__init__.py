@@ -3,6 +3,7 @@
 from bmetk.bones.given import GivenBones, divide_given, names_bones
 from bmetk.bones.place import FoundBone, FoundBones
 from bmetk.bones.provider import BoneSettings, find_bones
+from bmetk.bones.settle import settle_on_fluid
 from bmetk.bones.sources import BoneProvider, PlacedBones, provide_bones
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "find_bones",
     "names_bones",
     "provide_bones",
+    "settle_on_fluid",
 ]

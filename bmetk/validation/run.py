@@ -12,12 +12,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bmetk.bones import provide_bones
+from bmetk.bones import FoundBones, provide_bones, settle_on_fluid
 from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
 from bmetk.image import Mask, ScalarImage, resample_scalar
 from bmetk.pipeline import Progress, analyze
+from bmetk.registration import register_rigid
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import ExamSpec, SimulatedExam
 from bmetk.simulate.truth import measure_truth
@@ -152,16 +153,18 @@ def score_exam(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
 
 
 def score_bones(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
-    """Simulate one exam, find its bones in the T1 series alone, and score them."""
+    """Simulate one exam, find its bones as `analyze` does, and score them on the grid of its result."""
     name, spec, settings = task
     simulated = simulate_exam(spec)
-    grid, motion = simulated.truth.bones.grid, simulated.truth.motion
+    transform = register_rigid(simulated.fluid.image, simulated.t1.image, settings.registration).transform
     start = perf_counter()
     try:
         found = provide_bones(simulated.t1.image, joint=spec.joint, side=spec.side, settings=settings.bones)
     except BmetkError as error:
         return ExamScore(name, spec.joint, spec.side, failure=str(error))
-    bones, _ = found.place(grid, motion)
+    if isinstance(found, FoundBones):
+        transform = settle_on_fluid(found, simulated.fluid.image, transform).transform
+    bones, _ = found.place(simulated.truth.bones.grid, transform)
     seconds = perf_counter() - start
     scores = tuple(_bone_scores(simulated.truth.bones, bones, found.checks))
     return ExamScore(
