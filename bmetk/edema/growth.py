@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from bmetk.edema.pieces import disk
 from bmetk.edema.satellites import Signals
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume, boxes, smooth_inside
@@ -65,15 +66,8 @@ def _added(
     if signals.t1 is not None:
         lost = 1 - smooth_inside(signals.t1, possible | lesion, _T1_SMOOTHING_MM, grid)
         alike &= lost >= settings.alike_share * max(float(np.median(lost[sure])), 0.0)
-    bridge = _disk(_BRIDGE_MM / min(grid.spacing_mm[1:]))
+    bridge = disk(_BRIDGE_MM / min(grid.spacing_mm[1:]))
     labels, _ = ndimage.label(ndimage.binary_opening(alike | lesion, bridge) | lesion)
     touching = np.isin(labels, np.unique(labels[lesion]))
     added = np.asarray(ndimage.binary_dilation(touching, bridge) & alike)
     return added if np.count_nonzero(added) * grid.voxel_ml >= _LEAST_ML else nothing
-
-
-def _disk(radius: float) -> BoolArray:
-    """Give a disk within the slice, shape (1, N, N), radius in pixels."""
-    whole = max(1, round(radius))
-    y, x = np.mgrid[-whole : whole + 1, -whole : whole + 1]
-    return np.asarray((x**2 + y**2 <= whole**2 + 0.5)[None])

@@ -31,6 +31,13 @@ def connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
     return labels
 
 
+def disk(radius: float) -> BoolArray:
+    """Give a disk within the slice, shape (1, N, N), radius in pixels."""
+    whole = max(1, round(radius))
+    y, x = np.mgrid[-whole : whole + 1, -whole : whole + 1]
+    return np.asarray((x**2 + y**2 <= whole**2 + 0.5)[None])
+
+
 def with_core(
     likely: BoolArray,
     certain: BoolArray,

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect_by_bone
+from bmetk.edema.pieces import connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, boxes
 from bmetk.image import Box
@@ -142,16 +143,25 @@ def remnants(
 def _pieces(
     edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
 ) -> Iterator[_Piece]:
-    """Measure the pieces; one that reaches from suppressed to unsuppressed surroundings is two."""
+    """Measure the pieces; one that reaches into unsuppressed fat, or into far weaker marrow, is two."""
     labels = connect_by_bone(edema, volume.bones)
     other_side = _other_sides(signals, volume, settings)
     least = settings.lesion_ml / volume.grid.voxel_ml
+    wide = disk(settings.weak_radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
-        bright = inside & (signals.fat[box] > settings.fat_nearby[0])
-        parts = bright, inside & ~bright
-        for part in parts if min(map(np.count_nonzero, parts)) >= least else (inside,):
-            yield _measure(part, box, signals, volume, other_side)
+        for part in _divide(inside, signals.fat[box] > settings.fat_nearby[0], least):
+            contrast = signals.contrast[box]
+            weak = part & (contrast < settings.weak_share * np.quantile(contrast[part], _BRIGHT_QUANTILE))
+            weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
+            for one in _divide(part, weak, least):
+                yield _measure(one, box, signals, volume, other_side)
+
+
+def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:
+    """Divide a piece in two, if both parts have so many voxels."""
+    parts = piece & at, piece & ~at
+    return parts if min(map(np.count_nonzero, parts)) >= least else (piece,)
 
 
 def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:

@@ -20,6 +20,7 @@ _SHARES = (
     "alike_share",
     "alike_probability",
     "alike_fatty_probability",
+    "weak_share",
     "faint_share",
     "sure_probability",
     "large_probability",
@@ -32,6 +33,7 @@ _LENGTHS_AND_VOLUMES = (
     "seed_ml",
     "minimal_ml",
     "smoothing_mm",
+    "weak_radius_mm",
     "red_ml",
     "red_contrast",
 )
@@ -69,6 +71,8 @@ class EdemaSettings:
         and of its loss of T1, and is at least so likely
     alike_fatty_probability : the same in bones that hold no red marrow
     lesion_ml : lesions larger than this judge the small pieces beside them
+    weak_share, weak_radius_mm : what touches a lesion, has less than this share of its bright level and is as
+        wide as this, is judged by itself
     faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed
@@ -138,6 +142,8 @@ class EdemaSettings:
     alike_probability: float = 0.05
     alike_fatty_probability: float = 0.01
     lesion_ml: float = 0.5
+    weak_share: float = 0.45
+    weak_radius_mm: float = 2.0
     faint_ml: float = 1.0
     faint_share: float = 0.45
     faint_deviations: float = 4.0

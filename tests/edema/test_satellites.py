@@ -129,6 +129,16 @@ def test_a_piece_that_reaches_into_unsuppressed_surroundings_is_two() -> None:
     assert list(dropped_ml) == ["unsuppressed fat"]
 
 
+@pytest.mark.parametrize(("t1_beside", "kept"), [(0.98, False), (0.6, True)])
+def test_weak_marrow_that_touches_a_lesion_is_judged_by_itself(t1_beside: float, kept: bool) -> None:
+    touching = (slice(2, 6), slice(5, 25), slice(25, 30))
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (touching, 1.5, t1_beside)], likely=0.85)
+    believed, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    assert believed[LESION].all()
+    assert bool(believed[touching].any()) == kept
+    assert set(dropped_ml) == (set() if kept else {"unsuppressed fat"})
+
+
 def test_remnants_are_told_from_red_marrow_by_their_water() -> None:
     for share, left in ((0.05, False), (0.12, True)):
         possible, signals, volume = scene([(BESIDE, 3.0, 0.8)], likely=0.3, water_share=share)
