@@ -23,6 +23,8 @@ from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
 _BRIGHT_QUANTILE = 0.9
+_AROUND_MM, _AROUND_DEPTH_MM, _AROUND_ML = (2.0, 8.0), 1.5, 0.15
+"""Where the marrow around a piece is looked at, how deep below the surface, and how much of it tells."""
 _FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
@@ -76,6 +78,8 @@ class _Piece:
     yellow: float
     other_side: float
     """Contrast of the brightest tenth of the same bone of the other side; infinite where that is not seen."""
+    step: float
+    """T1 lost beyond that of the marrow around; infinite where it is not seen or no fat nearby is bright."""
 
     @property
     def slope(self) -> float:
@@ -155,7 +159,7 @@ def _pieces(
             weak = part & (contrast < settings.weak_share * np.quantile(contrast[part], _BRIGHT_QUANTILE))
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
-                yield _measure(one, box, signals, volume, other_side)
+                yield _measure(one, box, signals, volume, other_side, edema, settings)
 
 
 def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:
@@ -176,10 +180,17 @@ def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings
 
 
 def _measure(
-    inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume, other_side: Mapping[int, float]
+    inside: BoolArray,
+    box: Box,
+    signals: Signals,
+    volume: MarrowVolume,
+    other_side: Mapping[int, float],
+    edema: BoolArray,
+    settings: EdemaSettings,
 ) -> _Piece:
     here = signals.crop(box)
     assert here.t1 is not None
+    fat = float(here.fat[inside].mean())
     bone = int(np.bincount(volume.bones[box][inside]).argmax())
     contrast = float(here.contrast[inside].mean())
     return _Piece(
@@ -192,10 +203,27 @@ def _measure(
         float(here.likely[inside].mean()),
         float(here.water[inside].mean()),
         contrast / float(here.noise[inside].mean()),
-        float(here.fat[inside].mean()),
+        fat,
         float(volume.yellow[box][inside].mean()),
         other_side.get(bone, np.inf),
+        _t1_step(inside, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
     )
+
+
+def _t1_step(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume, edema: BoolArray) -> float:
+    """Compare the T1 signal that a piece lost with that of the marrow around it, which shading dims alike."""
+    assert signals.t1 is not None
+    pad = [int(np.ceil(_AROUND_MM[1] / s)) for s in volume.grid.spacing_mm]
+    wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, pad, strict=True))
+    piece = np.zeros_like(edema)
+    piece[box] = inside
+    bone = np.bincount(volume.bones[piece]).argmax()
+    marrow = (volume.bones[wide] == bone) & (volume.depth_mm[wide] > _AROUND_DEPTH_MM) & volume.covered[wide]
+    away = ndimage.distance_transform_edt(~piece[wide], sampling=volume.grid.spacing_mm)
+    around = marrow & ~edema[wide] & (away > _AROUND_MM[0]) & (away < _AROUND_MM[1])
+    if np.count_nonzero(around) * volume.grid.voxel_ml < _AROUND_ML:
+        return np.inf
+    return float(np.median(signals.t1[wide][around]) - np.median(signals.t1[piece]))
 
 
 def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
@@ -217,7 +245,8 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     near = piece.fat >= settings.sure_fat
-    if piece.lost < settings.fat_loss and (near or piece.likely < settings.sure_probability):
+    unsure = piece.likely < settings.sure_probability
+    if (piece.lost < settings.fat_loss and (near or unsure)) or (piece.step < settings.fat_loss and unsure):
         return True
     doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
     if piece.water_slope > settings.fat_slope and (near or doubted):

@@ -87,7 +87,8 @@ class EdemaSettings:
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
-    fat_loss : what has lost less of its T1 signal is unsuppressed fat
+    fat_loss : what has lost less of its T1 signal is unsuppressed fat; near bright fat so is what is not sure
+        and has lost no more than this beyond the marrow around it
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
         where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the

@@ -114,6 +114,23 @@ def test_much_water_for_the_t1_lost_is_fat_only_near_unsuppressed_fat() -> None:
     assert run(6.0, 0.85, fatty=[1, 2], likely=0.7, water_share=0.12, unsuppressed=0.04) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("t1_around", "likely", "unsuppressed", "kept"),
+    [(0.7, 0.8, 0.1, False), (0.95, 0.8, 0.1, True), (0.7, 0.95, 0.1, True), (0.7, 0.8, 0.0, True)],
+)
+def test_near_bright_fat_an_unsure_lesion_has_lost_more_t1_than_the_marrow_around(
+    t1_around: float, likely: float, unsuppressed: float, kept: bool
+) -> None:
+    around = (slice(0, 8), slice(0, 40), slice(0, 30))
+    pieces = [(around, 0.0, t1_around), (LESION, 2.0, 0.7)]
+    edema, signals, volume = scene(pieces, likely=likely, unsuppressed=unsuppressed)
+    edema[:] = False
+    edema[LESION] = True
+    believed, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    assert bool(believed.any()) == kept
+    assert set(dropped_ml) == (set() if kept else {"unsuppressed fat"})
+
+
 def test_a_scattered_piece_that_hardly_lost_t1_is_red_marrow_for_all_its_water() -> None:
     assert run(5.9, 0.82, fatty=[1], noise=2.5, likely=0.75, water_share=0.1) == (True, True)
     assert run(5.9, 0.88, fatty=[1], noise=2.5, likely=0.75, water_share=0.06) == (True, False)
