@@ -259,7 +259,9 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
 
 def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is."""
-    return piece.volume_ml < settings.soft_ml and 0 < piece.water_slope < settings.soft_water_slope
+    doubted = piece.volume_ml < settings.soft_doubted_ml and piece.likely < settings.soft_probability
+    small = piece.volume_ml < settings.soft_ml or doubted
+    return small and 0 < piece.water_slope < settings.soft_water_slope
 
 
 def _is_vessel(piece: _Piece, settings: EdemaSettings) -> bool:

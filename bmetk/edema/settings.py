@@ -22,6 +22,7 @@ _SHARES = (
     "alike_fatty_probability",
     "weak_share",
     "faint_share",
+    "soft_probability",
     "sure_probability",
     "large_probability",
     "yellow_share",
@@ -82,6 +83,7 @@ class EdemaSettings:
     large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
+    soft_doubted_ml, soft_probability : so is what is smaller than this and less likely in the mean
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
         and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
@@ -156,6 +158,8 @@ class EdemaSettings:
     lonely_ml: tuple[float, float] = (0.2, 8.0)
     soft_ml: float = 1.0
     soft_water_slope: float = 0.85
+    soft_doubted_ml: float = 2.0
+    soft_probability: float = 0.75
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.2
     large_ml: float = 1.0
