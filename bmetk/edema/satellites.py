@@ -245,8 +245,10 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     near = piece.fat >= settings.sure_fat
-    unsure = piece.likely < settings.sure_probability
-    if (piece.lost < settings.fat_loss and (near or unsure)) or (piece.step < settings.fat_loss and unsure):
+    unsure = piece.likely < settings.sure_probability and not _is_one_sided(piece, settings)
+    if piece.lost < settings.fat_loss and (near or unsure):
+        return True
+    if piece.step < settings.fat_loss and unsure and piece.yellow >= settings.all_yellow_share:
         return True
     doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
     if piece.water_slope > settings.fat_slope and (near or doubted):
@@ -316,9 +318,11 @@ def _why_no_lesion_beside(piece: _Piece, lesions: list[_Piece], settings: EdemaS
 
 def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
+    if _is_one_sided(piece, settings):
+        return ""
     if piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability:
         return _RED
-    if _is_yellow(piece, settings) or _is_one_sided(piece, settings):
+    if _is_yellow(piece, settings):
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:

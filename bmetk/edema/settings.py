@@ -26,6 +26,7 @@ _SHARES = (
     "sure_probability",
     "large_probability",
     "yellow_share",
+    "all_yellow_share",
     "yellow_probability",
 )
 _LENGTHS_AND_VOLUMES = (
@@ -89,8 +90,9 @@ class EdemaSettings:
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
-    fat_loss : what has lost less of its T1 signal is unsuppressed fat; near bright fat so is what is not sure
-        and has lost no more than this beyond the marrow around it
+    fat_loss : what has lost less of its T1 signal is unsuppressed fat
+    all_yellow_share : near bright fat so is what is not sure, lies in regions without red marrow by this
+        share, and has lost less than ``fat_loss`` beyond the marrow around it
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
         where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
@@ -166,6 +168,7 @@ class EdemaSettings:
     sure_probability: float = 0.9
     sure_fat: float = 0.02
     fat_loss: float = 0.06
+    all_yellow_share: float = 0.9
     fat_slope: float = 4.0
     fat_nearby: tuple[float, float] = (0.4, 0.05)
     fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
@@ -176,8 +179,8 @@ class EdemaSettings:
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
-    one_sided_contrast: float = 1.0
-    one_sided_share: float = 4.0
+    one_sided_contrast: float = 0.6
+    one_sided_share: float = 3.0
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
     yellow_share: float = 0.4

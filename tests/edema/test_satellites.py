@@ -115,15 +115,21 @@ def test_much_water_for_the_t1_lost_is_fat_only_near_unsuppressed_fat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("t1_around", "likely", "unsuppressed", "kept"),
-    [(0.7, 0.8, 0.1, False), (0.95, 0.8, 0.1, True), (0.7, 0.95, 0.1, True), (0.7, 0.8, 0.0, True)],
+    ("t1_around", "likely", "unsuppressed", "yellow", "kept"),
+    [
+        (0.7, 0.8, 0.1, True, False),
+        (0.95, 0.8, 0.1, True, True),
+        (0.7, 0.95, 0.1, True, True),
+        (0.7, 0.8, 0.0, True, True),
+        (0.7, 0.8, 0.1, False, True),
+    ],
 )
 def test_near_bright_fat_an_unsure_lesion_has_lost_more_t1_than_the_marrow_around(
-    t1_around: float, likely: float, unsuppressed: float, kept: bool
+    t1_around: float, likely: float, unsuppressed: float, yellow: bool, kept: bool
 ) -> None:
     around = (slice(0, 8), slice(0, 40), slice(0, 30))
     pieces = [(around, 0.0, t1_around), (LESION, 2.0, 0.7)]
-    edema, signals, volume = scene(pieces, likely=likely, unsuppressed=unsuppressed)
+    edema, signals, volume = scene(pieces, likely=likely, unsuppressed=unsuppressed, yellow=yellow)
     edema[:] = False
     edema[LESION] = True
     believed, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
@@ -268,6 +274,15 @@ def one_sided(other_contrast: float, *, other: int = 101) -> bool:
 def test_what_the_other_side_does_not_have_is_no_red_marrow():
     assert one_sided(0.2)
     assert not one_sided(0.8)
+
+
+def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
+    for other, kept in ((0.1, True), (0.5, False)):
+        edema, signals, volume = scene([(LESION, 0.7, 0.98)], likely=0.88)
+        volume.bones[volume.bones == 2] = 101
+        signals.contrast[volume.bones == 101] = other
+        found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+        assert found.any() == kept
 
 
 def test_only_the_same_bone_of_the_other_side_tells():
