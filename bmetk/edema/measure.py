@@ -58,7 +58,8 @@ def measure_regions(
         drawn, imaged = counts["drawn"][value] * voxel_ml, counts["imaged"][value] * voxel_ml
         if imaged <= 0:
             continue
-        coverage = min(1.0, imaged / (whole_ml or {}).get(label, drawn))
+        whole = max((whole_ml or {}).get(label, drawn), imaged)
+        coverage = imaged / whole
         row = RegionMeasurement(label.name, label.bone, label.side, float(coverage), bone_ml=float(imaged))
         if found is not None:
             row = replace(row, detection_limit_ml=limit_ml)

@@ -338,10 +338,13 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
 
 
 def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
+    dry = 0 < piece.water_slope < settings.soft_water_slope and piece.likely < settings.sure_probability
     return (
         piece.volume_ml >= settings.large_ml
         and piece.yellow >= settings.yellow_share
         and piece.likely >= settings.yellow_probability
+        and not dry
     )
 
 

@@ -65,8 +65,13 @@ def test_fainter_with_the_same_loss_of_t1_is_red_marrow() -> None:
 
 
 def test_regions_of_yellow_marrow_hold_no_red_marrow() -> None:
-    assert run(2.0, 0.6, fatty=[], yellow=True) == (True, True)
+    assert run(2.0, 0.6, fatty=[], yellow=True, water_share=0.2) == (True, True)
     assert run(2.0, 0.6, fatty=[], yellow=True, likely=0.6, noise=1.0) == (False, False)
+
+
+def test_red_marrow_s_little_water_for_the_t1_lost_tells_even_where_none_is_expected() -> None:
+    assert run(2.0, 0.6, fatty=[], yellow=True, likely=0.8, water_share=0.15) == (True, False)
+    assert run(2.0, 0.6, fatty=[], yellow=True, likely=0.8, water_share=0.2) == (True, True)
 
 
 def test_a_weaker_lesion_that_lost_as_much_less_t1_is_kept() -> None:
