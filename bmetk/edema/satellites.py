@@ -206,18 +206,19 @@ def _measure(
         fat,
         float(volume.yellow[box][inside].mean()),
         other_side.get(bone, np.inf),
-        _t1_step(inside, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
+        _t1_step(inside, bone, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
     )
 
 
-def _t1_step(inside: BoolArray, box: Box, signals: Signals, volume: MarrowVolume, edema: BoolArray) -> float:
+def _t1_step(
+    inside: BoolArray, bone: int, box: Box, signals: Signals, volume: MarrowVolume, edema: BoolArray
+) -> float:
     """Compare the T1 signal that a piece lost with that of the marrow around it, which shading dims alike."""
     assert signals.t1 is not None
     pad = [int(np.ceil(_AROUND_MM[1] / s)) for s in volume.grid.spacing_mm]
     wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, pad, strict=True))
     piece = np.zeros_like(edema)
     piece[box] = inside
-    bone = np.bincount(volume.bones[piece]).argmax()
     marrow = (volume.bones[wide] == bone) & (volume.depth_mm[wide] > _AROUND_DEPTH_MM) & volume.covered[wide]
     away = ndimage.distance_transform_edt(~piece[wide], sampling=volume.grid.spacing_mm)
     around = marrow & ~edema[wide] & (away > _AROUND_MM[0]) & (away < _AROUND_MM[1])
