@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import special
+from scipy import ndimage, special
 
 from bmetk.edema.describe import USUAL_BASE
 from bmetk.edema.normalize import Level, usual_level
-from bmetk.edema.pieces import connect_by_bone
+from bmetk.edema.pieces import connect, connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import Float32Array, MarrowVolume, boxes, smooth_inside
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 
 _CORE_MM = 2.0
 _HALF_Z = 3.0
@@ -30,6 +30,11 @@ _FILLED = 0.25
 """Share of a bone brighter than usual that the network finds likely, from which on it is full of edema."""
 _POSSIBLE = 0.001
 """Probability below which the network rules edema out, be it a bone that it does not know."""
+_CLEFT_MM = 2.2
+_CLEFT_CONTRAST = 0.3
+_CLEFT_PLATES = 0.9
+"""Fluid signal of normal marrow's that the plates of bone on both sides of a joint stay below."""
+_CLEFT_ML = 0.2
 _RIM_MM = 0.5
 _SURE = 0.85
 _LEAST_ML = 0.3
@@ -72,6 +77,30 @@ def standing_out(
         share = special.ndtr(above / level.spread - _HALF_Z) * (above > _LEAST_CONTRAST)
         result[box] += np.where(own, share, 0).astype(np.float32)
     return np.where(likely >= _POSSIBLE, result, np.float32(0))
+
+
+def bright_clefts(smooth: Float32Array, strange: BoolArray, volume: MarrowVolume) -> BoolArray:
+    """Mark what is bright in a narrow joint that was drawn with its bones, bool, shape (S, R, C).
+
+    Between two dark plates of bone, an inflamed joint is often no brighter than marrow. Who draws a mask
+    through the joint asks for what is in there, too.
+
+    Parameters
+    ----------
+    smooth : float32, shape (S, R, C), fluid signal smoothed within the bones, in units of normal marrow
+    strange : bool of the same shape, bones of unknown name
+    volume : MarrowVolume of the same shape
+    """
+    if not strange.any():
+        return strange
+    near = disk(_CLEFT_MM / volume.grid.spacing_mm[1])
+    darkest = ndimage.grey_erosion(np.where(strange, smooth, np.float32(np.inf)), footprint=near)
+    plates = ndimage.grey_dilation(np.where(strange, darkest, np.float32(0)), footprint=near)
+    between = strange & (volume.depth_mm > _CORE_MM) & (plates < _CLEFT_PLATES)
+    labels = connect(between & (smooth - plates > _CLEFT_CONTRAST))
+    large = np.bincount(labels.ravel()) * volume.grid.voxel_ml >= _CLEFT_ML
+    large[0] = False
+    return np.asarray(large[labels])
 
 
 def _level_of(

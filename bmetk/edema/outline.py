@@ -8,7 +8,7 @@ network says (`membership.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, special
@@ -46,6 +46,12 @@ class Outline:
     probability: Float32Array
     doubtful: BoolArray
     dropped_ml: Mapping[str, float]
+
+    def with_more(self, found: BoolArray) -> Outline:
+        """Take what was found by other means for edema, too."""
+        probability = np.where(found, np.maximum(self.probability, np.float32(0.5)), self.probability)
+        rest = self.doubtful & ~found
+        return replace(self, edema=self.edema | found, probability=probability, doubtful=rest)
 
 
 def outline_lesions(

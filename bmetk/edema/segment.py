@@ -14,7 +14,7 @@ import numpy as np
 from bmetk.anatomy import YELLOW_REGIONS, Bone
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
-from bmetk.edema.evidence import fill_forefoot, standing_out
+from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
 from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
@@ -119,22 +119,21 @@ def segment_edema(
     likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
-    if kinds.unknown and not chosen.familiar:
-        strange = np.isin(volume.bones, kinds.unknown)
+    strange = np.isin(volume.bones, () if chosen.familiar else kinds.unknown)
+    if strange.any():
         likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     thin = {v: _THIN_BONES[n] for v, label in bones.meaning.items() if (n := label.name) in _THIN_BONES}
     likely = fill_forefoot(likely, smooth, maps[1], volume, thin)
     fat = stretch_in_plane(unsuppressed_nearby(normal.volume, fluid_contrast), *pixels)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
+    outline = outline.with_more(bright_clefts(smooth, strange, volume))
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
-    edema, doubtful = np.zeros((2, *fluid.grid.shape), bool)
-    edema[box], doubtful[box] = outline.edema, outline.doubtful
+    edema, doubtful = (_placed_mask(part, box, fluid) for part in (outline.edema, outline.doubtful))
     checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
-    masks = Mask(edema, fluid.grid), Mask(doubtful, fluid.grid)
-    return EdemaMap(masks[0], probability, ratio, water, contrast, checks, masks[1])
+    return EdemaMap(edema, probability, ratio, water, contrast, checks, doubtful)
 
 
 def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:
@@ -265,3 +264,10 @@ def _placed(part: Float32Array, box: Box, like: ScalarImage) -> ScalarImage:
     whole = np.zeros(like.grid.shape, np.float32)
     whole[box] = part
     return like.with_array(whole)
+
+
+def _placed_mask(part: BoolArray, box: Box, like: ScalarImage) -> Mask:
+    """Put a cropped mask back into an empty one."""
+    whole = np.zeros(like.grid.shape, bool)
+    whole[box] = part
+    return Mask(whole, like.grid)

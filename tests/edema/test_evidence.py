@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bmetk.edema import EdemaSettings
-from bmetk.edema.evidence import fill_forefoot, standing_out
+from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.volume import MarrowVolume
 from tests.conftest import make_grid
 
@@ -91,3 +91,25 @@ def test_a_bone_full_of_edema_is_judged_by_the_marrow_of_all_bones(likely: float
 
 def test_each_bone_is_judged_by_its_own_marrow() -> None:
     assert standing(lost=0.0, others=1.5) < 0.6  # by the marrow of the other bone it would be 1
+
+
+@pytest.mark.parametrize(
+    ("plates", "depth_mm", "thickness", "marked"),
+    [(0.5, 5.0, 2, True), (1.0, 5.0, 2, False), (0.5, 1.0, 2, False), (0.5, 5.0, 12, False)],
+    ids=["joint", "vessel in marrow", "rim", "marrow"],
+)
+def test_a_bright_line_between_dark_plates_is_a_joint(
+    plates: float, depth_mm: float, thickness: int, marked: bool
+) -> None:
+    grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
+    smooth = np.ones(SHAPE, np.float32)
+    line = (slice(None), slice(10, 10 + thickness), slice(5, 55))
+    smooth[:, 7 : 13 + thickness] = plates
+    smooth[line] = plates + 0.5
+    whole = np.ones(SHAPE, bool)
+    depth = np.full(SHAPE, depth_mm, np.float32)
+    volume = MarrowVolume(grid, None, smooth, np.ones(SHAPE, np.uint8), depth, whole, whole, ~whole)
+    found = bright_clefts(smooth, whole, volume)
+    assert found[line].any() == marked
+    assert not found[:, : 10 if marked else 30].any()
+    assert not bright_clefts(smooth, ~whole, volume).any()
