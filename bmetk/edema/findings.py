@@ -6,15 +6,13 @@ import numpy as np
 from scipy import ndimage
 
 from bmetk.anatomy import Label, Region, Side
+from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.necrosis import double_lines
 from bmetk.edema.segment import EdemaMap
 from bmetk.edema.volume import BoolArray
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import ScalarImage, crop_box, crop_grid
 
-_JOINT_MM = 12.0
-_FLUID_OVER_MARROW = 6.0
-_EFFUSION_ML = 3.0
 _HEAD_EDEMA_SHARE = 0.15
 _SPARED_SHARE = 0.05
 _LINE_ML = 0.05
@@ -40,43 +38,12 @@ def observe_findings(
     """
     for what, grid in (("bones", bones.grid), ("regions", regions.grid), ("edema", found.edema.grid)):
         fluid.grid.require_match(grid, f"fluid series and {what}")
-    findings = [] if len(bones.labels.values()) < 2 else [_joint_fluid(fluid, bones)]
+    findings = joint_effusions(t1, fluid, bones, regions)
     findings += _spared_heads(regions, found)
     if t1 is not None:
         findings += _dark_line(t1, fluid, regions, found)
         findings += double_lines(t1, fluid, regions, found.edema)
     return tuple(findings)
-
-
-def _joint_fluid(fluid: ScalarImage, bones: Segmentation) -> Finding:
-    """Measure bright fluid outside the bones, near two of them at once: the joint and its recesses."""
-    marked = bones.labels.array > 0
-    box = crop_box(marked, fluid.grid, _JOINT_MM)
-    grid = crop_grid(fluid.grid, box)
-    labels, image = bones.labels.array[box], fluid.array[box]
-    normal = float(np.median(image[labels > 0]))
-    bright = (labels == 0) & (image > _FLUID_OVER_MARROW * max(normal, 1e-6))
-    near_two = _near_two_bones(labels, grid.spacing_mm)
-    core = ndimage.binary_opening(bright & near_two, np.ones((1, 2, 2), dtype=bool))
-    volume_ml = float(np.count_nonzero(core)) * grid.voxel_ml
-    present = volume_ml >= _EFFUSION_ML
-    message = (
-        f"{volume_ml:.1f} mL of bright fluid between the bones (effusion: {_EFFUSION_ML:.0f} mL or more)"
-    )
-    return Finding("joint_effusion", None, present, volume_ml, "mL", message)
-
-
-def _near_two_bones(
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], spacing: tuple[float, float, float]
-) -> BoolArray:
-    """Mark what lies within 12 mm, in the slice, of two different bones."""
-    largest = np.where(labels > 0, labels, 0)
-    smallest = np.where(labels > 0, labels, 255)
-    for axis in (1, 2):
-        size = 2 * max(1, round(_JOINT_MM / spacing[axis])) + 1
-        largest = ndimage.maximum_filter1d(largest, size, axis=axis)
-        smallest = ndimage.minimum_filter1d(smallest, size, axis=axis)
-    return np.asarray((largest > 0) & (smallest < largest))
 
 
 def _spared_heads(regions: Segmentation, found: EdemaMap) -> list[Finding]:

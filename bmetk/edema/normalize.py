@@ -103,7 +103,8 @@ def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow
         t1=None if t1 is None else t1 / np.float32(reference_t1),
         fluid=fluid / np.float32(reference.value),
     )
-    muscle = _muscle_level(scaled, near)
+    soft = near & (scaled.bones == 0)
+    muscle = None if scaled.t1 is None else muscle_level(scaled.t1, scaled.fluid, soft)
     checks = (_shading_check(shading), _marrow_check(scaled, near, share))
     return NormalisedMarrow(scaled, muscle, Scale(shading, reference_t1, reference.value), checks)
 
@@ -239,13 +240,18 @@ def _share_near(values: Float32Array, level: Level) -> float:
     return float((np.abs(values - level.value) < 2 * level.spread).mean())
 
 
-def _muscle_level(volume: MarrowVolume, near: BoolArray) -> float | None:
-    """Find the fluid signal of muscle: dark on T1, outside the bones, the commonest such tissue."""
-    if volume.t1 is None:
-        return None
-    dark = near & (volume.bones == 0) & (volume.t1 > _MUSCLE_T1[0]) & (volume.t1 < _MUSCLE_T1[1])
+def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> float | None:
+    """Find the fluid signal of muscle: dark on T1, the commonest such tissue; None where there is little.
+
+    Parameters
+    ----------
+    t1 : float32, shape (S, R, C), in units of normal marrow
+    fluid : float32 of the same shape, any unit
+    where : bool of the same shape, outside of bones
+    """
+    dark = where & (t1 > _MUSCLE_T1[0]) & (t1 < _MUSCLE_T1[1])
     inner = ndimage.binary_erosion(dark, np.ones((1, 3, 3), dtype=bool), iterations=2)
-    values = volume.fluid[inner]
+    values = fluid[inner]
     if values.size < 1000:
         return None
     top = float(np.percentile(values, 95))

@@ -31,6 +31,7 @@ _RED = "red marrow"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
+_END = "end of a bone"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
 
@@ -78,6 +79,8 @@ class _Piece:
     yellow: float
     other_side: float
     """Contrast of the brightest tenth of the same bone of the other side; infinite where that is not seen."""
+    end: float
+    """Share of what one slice alone shows beyond which its bone ends; 0 if more slices show it."""
     step: float
     """T1 lost beyond that of the marrow around; infinite where it is not seen or no fat nearby is bright."""
 
@@ -206,8 +209,20 @@ def _measure(
         fat,
         float(volume.yellow[box][inside].mean()),
         other_side.get(bone, np.inf),
+        _share_at_end(inside, box, volume),
         _t1_step(inside, bone, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
     )
+
+
+def _share_at_end(inside: BoolArray, box: Box, volume: MarrowVolume) -> float:
+    """Tell how much of what one slice alone shows has no bone in the slice before or after."""
+    shown = np.flatnonzero(inside.any(axis=(1, 2)))
+    if len(shown) > 1:
+        return 0.0
+    here, number = inside[shown[0]], box[0].start + int(shown[0])
+    beside = (z for z in (number - 1, number + 1) if 0 <= z < len(volume.bones))
+    ends = [volume.bones[z][box[1:]][here] == 0 for z in beside]
+    return float(np.any(ends, axis=0).mean()) if ends else 0.0
 
 
 def _t1_step(
@@ -235,6 +250,8 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
     if piece.bone not in kinds.unknown:  # in others the network's doubt says little
+        if piece.end >= settings.end_share:
+            return _END
         if _is_doubtful(piece, lesions, settings):
             return _DOUBTFUL
         if _is_vessel(piece, settings):
@@ -284,9 +301,10 @@ def _stands_clear(piece: _Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_one_sided(piece: _Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is far brighter than the same bone of the other side, as no red marrow is."""
+    """Tell whether it is far brighter than the same bone of the other side, and no place of red marrow."""
     dimmest = max(settings.one_sided_contrast, settings.one_sided_share * piece.other_side)
-    return piece.volume_ml >= settings.large_ml and piece.contrast >= dimmest
+    told = piece.yellow >= settings.yellow_share or piece.likely >= settings.one_sided_probability
+    return told and piece.volume_ml >= settings.large_ml and piece.contrast >= dimmest
 
 
 def _is_sure(piece: _Piece, settings: EdemaSettings) -> bool:

@@ -23,10 +23,12 @@ _SHARES = (
     "weak_share",
     "faint_share",
     "soft_probability",
+    "one_sided_probability",
     "sure_probability",
     "large_probability",
     "yellow_share",
     "all_yellow_share",
+    "end_share",
     "yellow_probability",
 )
 _LENGTHS_AND_VOLUMES = (
@@ -85,6 +87,7 @@ class EdemaSettings:
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
     soft_doubted_ml, soft_probability : so is what is smaller than this and less likely in the mean
+    end_share : what one slice alone shows, and beyond so much of which its bone ends, is what lies beside it
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
         and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
@@ -109,6 +112,7 @@ class EdemaSettings:
     one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
         so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
         is symmetrical, and need not be as likely
+    one_sided_probability : outside of regions without red marrow it must be at least so likely
     other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
@@ -164,6 +168,7 @@ class EdemaSettings:
     soft_probability: float = 0.75
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.2
+    end_share: float = 0.9
     large_ml: float = 1.0
     sure_probability: float = 0.9
     sure_fat: float = 0.02
@@ -181,6 +186,7 @@ class EdemaSettings:
     clear_deviations: float = 8.0
     one_sided_contrast: float = 0.6
     one_sided_share: float = 3.0
+    one_sided_probability: float = 0.75
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
     yellow_share: float = 0.4

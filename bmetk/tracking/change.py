@@ -38,7 +38,7 @@ class TrackingSettings:
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
-    sure_share: float = 0.15
+    sure_share: float = 0.25
     sure_fraction: float = 0.15
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7

@@ -7,7 +7,9 @@ import pytest
 
 from bmetk.anatomy import Label, Side
 from bmetk.edema import EdemaMap, believe_earlier, find_lesions, measure_regions, observe_findings
-from bmetk.image import Mask
+from bmetk.edema.effusion import joint_effusions
+from bmetk.exam import Segmentation
+from bmetk.image import Grid, LabelMap, Mask, ScalarImage
 from tests.edema.phantom import MEANING, Phantom, joint, slices
 
 
@@ -75,6 +77,7 @@ def test_joint_fluid_is_measured(phantom: Phantom, found: EdemaMap) -> None:
         f.kind: f for f in observe_findings(phantom.t1, phantom.fluid, phantom.bones, phantom.bones, found)
     }
     effusion = findings["joint_effusion"]
+    assert effusion.side is Side.RIGHT
     assert effusion.present
     assert effusion.value == pytest.approx(12.0, abs=8.0)
     assert not findings["subchondral_line"].present
@@ -102,3 +105,18 @@ def test_without_earlier_edema_the_doubtful_stays_doubtful(phantom: Phantom, fou
     assert believe_earlier(found, phantom.edema) is found
     doubtful = EdemaMap(none, found.probability, found.ratio, doubtful=phantom.edema)
     assert believe_earlier(doubtful, none) is doubtful
+
+
+@pytest.mark.parametrize("with_t1", [True, False])
+def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -> None:
+    other = {v + 2: Label(label.name, Side.LEFT, label.bone) for v, label in MEANING.items()}
+    labels, small = phantom.bones.labels.array, phantom.fluid.grid
+    grid = Grid((*small.shape[:2], 2 * small.shape[2]), small.affine)
+    dry = np.where(labels == 0, np.minimum(phantom.fluid.array, 150), phantom.fluid.array)
+    fluid = ScalarImage(np.concatenate([phantom.fluid.array, dry], axis=2), grid)
+    t1 = ScalarImage(np.concatenate([phantom.t1.array] * 2, axis=2), grid)
+    both = np.concatenate([labels, np.where(labels > 0, labels + 2, 0)], axis=2).astype(np.uint8)
+    bones = Segmentation(LabelMap(both, grid), {**MEANING, **other})
+    left, right = joint_effusions(t1 if with_t1 else None, fluid, bones, bones)
+    assert (left.side, left.present) == (Side.LEFT, False)
+    assert (right.side, right.present) == (Side.RIGHT, True)

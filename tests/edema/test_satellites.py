@@ -267,9 +267,9 @@ def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(t1: float, op
     assert np.array_equal(doubtful, edema & open_to_doubt)
 
 
-def one_sided(other_contrast: float, *, other: int = 101) -> bool:
+def one_sided(other_contrast: float, *, other: int = 101, likely: float = 0.8, yellow: bool = False) -> bool:
     """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
-    edema, signals, volume = scene([(LESION, 1.6, 0.8)], likely=0.68, noise=1.0)
+    edema, signals, volume = scene([(LESION, 1.6, 0.8)], likely=likely, noise=1.0, yellow=yellow)
     volume.bones[volume.bones == 2] = other
     signals.contrast[volume.bones == other] = other_contrast
     kept, _, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
@@ -279,6 +279,11 @@ def one_sided(other_contrast: float, *, other: int = 101) -> bool:
 def test_what_the_other_side_does_not_have_is_no_red_marrow():
     assert one_sided(0.2)
     assert not one_sided(0.8)
+
+
+def test_where_red_marrow_may_be_it_must_be_likely():
+    assert not one_sided(0.2, likely=0.7)
+    assert one_sided(0.2, likely=0.7, yellow=True)
 
 
 def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
@@ -292,3 +297,12 @@ def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
 
 def test_only_the_same_bone_of_the_other_side_tells():
     assert not one_sided(0.2, other=102)
+
+
+def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone() -> None:
+    assert run(5.0, 0.6, fatty=[1, 2], beside=(slice(4, 5), *BESIDE[1:])) == (True, True)
+    edema, signals, volume = scene([((slice(4, 5), *BESIDE[1:]), 5.0, 0.6)])
+    volume.bones[5:, :, 30:] = 0
+    kept, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    assert not kept.any()
+    assert dropped_ml == {"end of a bone": pytest.approx(0.4)}

@@ -1,0 +1,91 @@
+"""How much joint fluid there is: the bright, thick fluid that reaches the joint's bones from outside.
+
+Free water is brighter than muscle on every fluid-sensitive series (its T2 is ten times as long), and muscle
+is in every exam. A film of synovial fluid, cartilage and most vessels are thin; a distended recess is not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.anatomy import Region, Side
+from bmetk.edema.normalize import muscle_level
+from bmetk.edema.pieces import connect, disk
+from bmetk.edema.volume import BoolArray
+from bmetk.exam import Finding, Segmentation
+from bmetk.image import ScalarImage, crop_box, crop_grid
+
+_AWAY = frozenset({Region.ACETABULUM.value, Region.PROXIMAL_FEMORAL_SHAFT.value})
+"""Regions that reach far from their joint, beside vessels."""
+_REACH_MM, _NEAR_MM = 18.0, 3.0
+_THICK_MM = 3.0
+_OVER_MUSCLE = 2.2
+_OVER_MARROW = 6.0
+"""Least fluid over normal marrow where no muscle is found, which fat suppression changes most."""
+_FLUID_T1 = 0.75
+_EFFUSION_ML = 2.0
+
+
+def joint_effusions(
+    t1: ScalarImage | None, fluid: ScalarImage, bones: Segmentation, regions: Segmentation
+) -> list[Finding]:
+    """Measure the joint fluid of each side that is shown, mL, and call 2 mL or more an effusion.
+
+    Parameters
+    ----------
+    t1 : ScalarImage on the grid of ``fluid``; None if there is none
+    fluid : ScalarImage
+    bones, regions : Segmentation on the same grid
+
+    Returns
+    -------
+    list of one Finding a side; none where no joint is shown
+    """
+    names = {value: label for value, label in regions.present().items() if label.name not in _AWAY}
+    findings = []
+    for side in sorted({label.side for label in names.values()}, key=str):
+        values = [value for value, label in names.items() if label.side is side]
+        if len(values) > 1:
+            joint = np.isin(regions.labels.array, values)
+            findings.append(_effusion(t1, fluid, bones.labels.array > 0, joint, side))
+    return findings
+
+
+def _effusion(
+    t1: ScalarImage | None, fluid: ScalarImage, bone: BoolArray, joint: BoolArray, side: Side | None
+) -> Finding:
+    box = crop_box(joint, fluid.grid, _REACH_MM)
+    grid = crop_grid(fluid.grid, box)
+    image, outside = fluid.array[box], ~bone[box]
+    dark = None if t1 is None else t1.array[box] / max(float(np.median(t1.array[bone])), 1e-6)
+    away = _distance_in_plane(joint[box], grid.spacing_mm[1:])
+    bright = outside & (away < _REACH_MM) & (image > _least_signal(image, dark, outside))
+    if dark is not None:
+        bright &= dark < _FLUID_T1
+    labels = connect(bright)
+    reaching = np.bincount(labels[away < _NEAR_MM], minlength=int(labels.max()) + 1) > 0
+    reaching[0] = False
+    thick = ndimage.binary_opening(reaching[labels], disk(_THICK_MM / 2 / grid.spacing_mm[1]))
+    volume_ml = float(np.count_nonzero(thick)) * grid.voxel_ml
+    message = f"{volume_ml:.1f} mL of bright fluid at the joint (effusion: {_EFFUSION_ML:.0f} mL or more)"
+    return Finding("joint_effusion", side, volume_ml >= _EFFUSION_ML, volume_ml, "mL", message)
+
+
+def _least_signal(
+    image: npt.NDArray[np.float32], dark: npt.NDArray[np.float32] | None, outside: BoolArray
+) -> float:
+    """Tell from which signal on it is free water."""
+    marrow = max(float(np.median(image[~outside])), 1e-6)
+    muscle = None if dark is None else muscle_level(dark, image, outside)
+    return _OVER_MARROW * marrow if muscle is None else _OVER_MUSCLE * max(muscle, marrow)
+
+
+def _distance_in_plane(mask: BoolArray, spacing_mm: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """Measure how far each pixel lies from what is marked in its slice, mm; infinite in slices without."""
+    away = np.full(mask.shape, np.inf)
+    for plane, target in zip(mask, away, strict=True):
+        if plane.any():
+            target[:] = ndimage.distance_transform_edt(~plane, sampling=spacing_mm)
+    return away
