@@ -338,7 +338,15 @@ def _measure(
         lesions=find_lesions(found, anatomy.regions),
         findings=()
         if own_bones
-        else observe_findings(t1_on_fluid, fluid.image, anatomy.bones, anatomy.regions, found),
+        else observe_findings(
+            t1_on_fluid,
+            fluid.image,
+            anatomy.bones,
+            anatomy.regions,
+            found,
+            fluid_contrast=fluid.contrast,
+            fluid_acquisition=fluid.acquisition,
+        ),
         quality=(),
         settings={},
         seconds={},

@@ -10,18 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from bmetk.anatomy import Region, Side
+from bmetk.anatomy import JOINT_OF_REGION, Joint, Region, Side
 from bmetk.edema.normalize import muscle_level
 from bmetk.edema.pieces import connect, disk
 from bmetk.edema.volume import BoolArray
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import ScalarImage, crop_box, crop_grid
 
-_AWAY = frozenset({Region.ACETABULUM.value, Region.PROXIMAL_FEMORAL_SHAFT.value})
-"""Regions that reach far from their joint, beside vessels."""
+_AWAY = frozenset(
+    {Region.ACETABULUM, Region.PROXIMAL_FEMORAL_SHAFT}
+    | {region for region, joint in JOINT_OF_REGION.items() if joint is Joint.FOOT}
+)
+"""Regions that reach far from their joint, beside vessels, and those of small joints."""
 _REACH_MM, _NEAR_MM = 18.0, 3.0
 _THICK_MM = 3.0
-_OVER_MUSCLE = 2.2
+_USUAL_TO_MUSCLE = 3.4
 _OVER_MARROW = 6.0
 """Least fluid over normal marrow where no muscle is found, which fat suppression changes most."""
 _FLUID_T1 = 0.75
@@ -29,7 +32,11 @@ _EFFUSION_ML = 2.0
 
 
 def joint_effusions(
-    t1: ScalarImage | None, fluid: ScalarImage, bones: Segmentation, regions: Segmentation
+    t1: ScalarImage | None,
+    fluid: ScalarImage,
+    bones: Segmentation,
+    regions: Segmentation,
+    to_muscle: float = _USUAL_TO_MUSCLE,
 ) -> list[Finding]:
     """Measure the joint fluid of each side that is shown, mL, and call 2 mL or more an effusion.
 
@@ -38,6 +45,7 @@ def joint_effusions(
     t1 : ScalarImage on the grid of ``fluid``; None if there is none
     fluid : ScalarImage
     bones, regions : Segmentation on the same grid
+    to_muscle : signal of joint fluid as a multiple of muscle's
 
     Returns
     -------
@@ -49,37 +57,41 @@ def joint_effusions(
         values = [value for value, label in names.items() if label.side is side]
         if len(values) > 1:
             joint = np.isin(regions.labels.array, values)
-            findings.append(_effusion(t1, fluid, bones.labels.array > 0, joint, side))
+            volume_ml = _fluid_ml(t1, fluid, bones.labels.array > 0, joint, to_muscle)
+            findings.append(_told(volume_ml, side))
     return findings
 
 
-def _effusion(
-    t1: ScalarImage | None, fluid: ScalarImage, bone: BoolArray, joint: BoolArray, side: Side | None
-) -> Finding:
+def _told(volume_ml: float, side: Side | None) -> Finding:
+    message = f"{volume_ml:.1f} mL of bright fluid at the joint (effusion: {_EFFUSION_ML:.0f} mL or more)"
+    return Finding("joint_effusion", side, volume_ml >= _EFFUSION_ML, volume_ml, "mL", message)
+
+
+def _fluid_ml(
+    t1: ScalarImage | None, fluid: ScalarImage, bone: BoolArray, joint: BoolArray, to_muscle: float
+) -> float:
     box = crop_box(joint, fluid.grid, _REACH_MM)
     grid = crop_grid(fluid.grid, box)
     image, outside = fluid.array[box], ~bone[box]
     dark = None if t1 is None else t1.array[box] / max(float(np.median(t1.array[bone])), 1e-6)
     away = _distance_in_plane(joint[box], grid.spacing_mm[1:])
-    bright = outside & (away < _REACH_MM) & (image > _least_signal(image, dark, outside))
+    bright = outside & (away < _REACH_MM) & (image > _least_signal(image, dark, outside, to_muscle))
     if dark is not None:
         bright &= dark < _FLUID_T1
     labels = connect(bright)
     reaching = np.bincount(labels[away < _NEAR_MM], minlength=int(labels.max()) + 1) > 0
     reaching[0] = False
     thick = ndimage.binary_opening(reaching[labels], disk(_THICK_MM / 2 / grid.spacing_mm[1]))
-    volume_ml = float(np.count_nonzero(thick)) * grid.voxel_ml
-    message = f"{volume_ml:.1f} mL of bright fluid at the joint (effusion: {_EFFUSION_ML:.0f} mL or more)"
-    return Finding("joint_effusion", side, volume_ml >= _EFFUSION_ML, volume_ml, "mL", message)
+    return float(np.count_nonzero(thick)) * grid.voxel_ml
 
 
 def _least_signal(
-    image: npt.NDArray[np.float32], dark: npt.NDArray[np.float32] | None, outside: BoolArray
+    image: npt.NDArray[np.float32], dark: npt.NDArray[np.float32] | None, outside: BoolArray, to_muscle: float
 ) -> float:
-    """Tell from which signal on it is free water."""
+    """Tell from which signal on it is fluid: half way from muscle, or what marrow is brighter, to fluid."""
     marrow = max(float(np.median(image[~outside])), 1e-6)
     muscle = None if dark is None else muscle_level(dark, image, outside)
-    return _OVER_MARROW * marrow if muscle is None else _OVER_MUSCLE * max(muscle, marrow)
+    return _OVER_MARROW * marrow if muscle is None else (1 + to_muscle) / 2 * max(muscle, marrow)
 
 
 def _distance_in_plane(mask: BoolArray, spacing_mm: tuple[float, ...]) -> npt.NDArray[np.float64]:

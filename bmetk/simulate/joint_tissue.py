@@ -142,14 +142,14 @@ def _knee_recess(subject: PosedSubject, side: Side, amount: float, rng: np.rando
     f, _ = knee_frames(side, subject.limbs[side])
     s, top = f.scale, 45 + 35 * amount
     width, thick = 8 + 16 * amount, 0.6 + 5.5 * amount
+    femur = f.coordinates(subject.bone("femur", side).surface.vertices)
     strands = []
-    for offset in np.linspace(-width, width, 7):
+    for offset in np.linspace(-width, width, 13):
         edge = thick * float(np.sqrt(max(0.15, 1 - (offset / (1.25 * width)) ** 2)))
-        nodes = [
-            (f.point(2 + offset, 37, 28), 0.6 * edge),
-            (f.point(2 + offset, 37, 45), edge),
-            (f.point(2 + offset, 34, top), 0.5 * edge),
-        ]
+        nodes = []
+        for height, share in ((28.0, 0.6), (45.0, 1.0), (top, 0.5)):
+            front = _front_of(femur, 2 + offset, height)
+            nodes.append((f.point(2 + offset, front + 0.8 * share * edge, height), share * edge))
         strands.append(strand(Tissue.FLUID, *nodes, scale=s))
     for lateral in (-1.0, 1.0):
         nodes = [
@@ -176,6 +176,15 @@ def _knee_recess(subject: PosedSubject, side: Side, amount: float, rng: np.rando
             )
         )
     return strands
+
+
+def _front_of(femur: FloatArray, lateral: float, height: float) -> float:
+    """Find the front of the femur in the knee's frame; where it is narrower, that of its middle."""
+    level = femur[np.abs(femur[:, 2] - height) < 6]
+    here = level[np.abs(level[:, 0] - lateral) < 5]
+    if level.size == 0:
+        return 34.0
+    return float((here if here.size else level)[:, 1].max())
 
 
 def _ankle_recess(subject: PosedSubject, side: Side, amount: float) -> list[Strand]:

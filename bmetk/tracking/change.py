@@ -19,6 +19,7 @@ class TrackingSettings:
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
     sure_share : 0 to 1; a volume whose interval reaches below this share of itself is in doubt
+    rest_share : 0 to 1; likewise for what may be left of a lesion on record
     sure_fraction : 0 to 1; and counts from this share of the region on
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
@@ -39,6 +40,7 @@ class TrackingSettings:
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
     sure_share: float = 0.25
+    rest_share: float = 0.18
     sure_fraction: float = 0.15
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
@@ -53,6 +55,7 @@ class TrackingSettings:
             "detection_fraction",
             "speck_fraction",
             "sure_share",
+            "rest_share",
             "sure_fraction",
             "minimum_coverage",
             "resolved_coverage",
@@ -89,13 +92,13 @@ def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
     """Tell whether a point shows edema at or above the detection limit."""
     if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
         return False
-    return _is_sure(point, settings)
+    return _is_sure(point, settings.sure_share, settings)
 
 
-def _is_sure(point: RegionPoint, settings: TrackingSettings) -> bool:
+def _is_sure(point: RegionPoint, share: float, settings: TrackingSettings) -> bool:
     """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that."""
     edema_ml = point.edema_ml or 0.0
-    if point.edema_ml_low is None or point.edema_ml_low > settings.sure_share * edema_ml:
+    if point.edema_ml_low is None or point.edema_ml_low > share * edema_ml:
         return True
     return edema_ml >= settings.sure_fraction * (point.bone_ml or 0.0)
 
@@ -108,7 +111,8 @@ def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: Tracki
     edema_ml = point.edema_ml or 0.0
     if edema_ml < settings.detection_ml:
         return False
-    enough = edema_ml >= _least_ml(point.bone_ml, settings) and _is_sure(point, settings)
+    enough = edema_ml >= _least_ml(point.bone_ml, settings)
+    enough = enough and _is_sure(point, settings.rest_share, settings)
     return enough or change_over_sdc > -1
 
 

@@ -8,9 +8,10 @@ import pytest
 from bmetk.anatomy import Label, Side
 from bmetk.edema import EdemaMap, believe_earlier, find_lesions, measure_regions, observe_findings
 from bmetk.edema.effusion import joint_effusions
+from bmetk.edema.fracture import subchondral_line
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, LabelMap, Mask, ScalarImage
-from tests.edema.phantom import MEANING, Phantom, joint, slices
+from tests.edema.phantom import MEANING, RADII, Phantom, joint, slices
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +121,24 @@ def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -
     left, right = joint_effusions(t1 if with_t1 else None, fluid, bones, bones)
     assert (left.side, left.present) == (Side.LEFT, False)
     assert (right.side, right.present) == (Side.RIGHT, True)
+
+
+@pytest.mark.parametrize(
+    ("depth_mm", "signal", "present"),
+    [(5.0, 20.0, True), (5.0, 420.0, False), (18.0, 20.0, False)],
+    ids=["below the surface", "hardly darker", "too deep"],
+)
+def test_a_dark_line_along_the_surface_within_edema_is_told(
+    phantom: Phantom, found: EdemaMap, *, depth_mm: float, signal: float, present: bool
+) -> None:
+    grid = phantom.fluid.grid
+    points = grid.world_coordinates()
+    height = np.sqrt((((points - np.array((0.0, 0.0, 26.0))) / RADII) ** 2).sum(-1))
+    below = (1 - height) * RADII.min()
+    line = (np.abs(below - depth_mm) < 0.8) & phantom.edema.array
+    t1, fluid = (
+        s.with_array(np.where(line, np.float32(signal), s.array)) for s in (phantom.t1, phantom.fluid)
+    )
+    (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, found)
+    assert told.present == present
+    assert told.side is Side.RIGHT

@@ -1,0 +1,103 @@
+"""A dark line below the surface, within edema: the sign of a subchondral insufficiency fracture.
+
+The line is low on both series, thin, and runs along the surface of the bone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from bmetk.edema.pieces import disk
+from bmetk.edema.segment import EdemaMap
+from bmetk.edema.volume import BoolArray, Float32Array
+from bmetk.exam import Finding, Segmentation
+from bmetk.image import ScalarImage
+
+_NARROW_MM = 2.2
+"""Radius of the disk that a line is narrower than."""
+_SMOOTHING_MM = 0.45
+_DARKER = 0.18
+"""Least share by which the line is darker than what lies on both sides, on each series."""
+_DEPTH_MM = (2.0, 12.0)
+_ALONG_MM = 1.6
+"""Largest standard deviation of the depth of a line that runs along the surface."""
+_LENGTH_MM = 8.0
+_WIDTH_MM = 3.0
+_AROUND_MM = 2.0
+_EDEMA_SHARE = 0.5
+_LEAST_EDEMA_MM2 = 60.0
+_CORNERS = np.ones((3, 3), bool)
+
+
+def subchondral_line(
+    t1: ScalarImage, fluid: ScalarImage, bones: Segmentation, regions: Segmentation, found: EdemaMap
+) -> list[Finding]:
+    """Look for a thin line, low on both series, within the edema and along the surface.
+
+    Parameters
+    ----------
+    t1 : ScalarImage on the grid of ``fluid``
+    fluid : ScalarImage
+    bones, regions : Segmentation on the same grid
+    found : EdemaMap on the same grid
+
+    Returns
+    -------
+    list of one Finding, whose value is the length of the lines, added up over the slices, mm; empty without
+    edema
+    """
+    edema = found.edema.array
+    if not edema.any():
+        return []
+    spacing, total = fluid.grid.spacing_mm[1:], 0.0
+    for number in np.flatnonzero(edema.any(axis=(1, 2))):
+        labels = bones.labels.array[number]
+        signals = fluid.array[number], t1.array[number]
+        for value in np.unique(labels[edema[number]]):
+            bone = labels == value
+            total += sum(_lines(signals, bone, edema[number] & bone, spacing)) if value else 0.0
+    named = regions.labels.array[edema]
+    label = regions.meaning[int(np.bincount(named[named > 0]).argmax())] if named.any() else None
+    message = (
+        f"{total:.0f} mm of thin low signal on both series within the edema, along the surface and "
+        f"{_DEPTH_MM[0]:.0f} to {_DEPTH_MM[1]:.0f} mm below it, added up over the slices"
+    )
+    side = label.side if label else None
+    return [Finding("subchondral_line", side, total >= _LENGTH_MM, total, "mm", message)]
+
+
+def _lines(
+    signals: tuple[Float32Array, Float32Array], bone: BoolArray, edema: BoolArray, spacing: tuple[float, ...]
+) -> Iterator[float]:
+    """Yield the length of each line in one slice of one bone, mm."""
+    around = disk(_AROUND_MM / spacing[0])[0]
+    searched = ndimage.binary_fill_holes(ndimage.binary_dilation(edema, around)) & bone
+    if np.count_nonzero(searched) * spacing[0] * spacing[1] < _LEAST_EDEMA_MM2:
+        return
+    padded = np.pad(bone, 1, mode="edge")
+    depth = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
+    dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1])
+    shares = [_darker_than_both_sides(signal, spacing) for signal in signals]
+    for share in shares:
+        dark &= share > _DARKER
+    labels, _ = ndimage.label(dark, structure=_CORNERS)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        line = labels[box] == number
+        extent = [(part.stop - part.start - 1) * s for part, s in zip(box, spacing, strict=True)]
+        length = float(np.hypot(*extent))
+        if length < _LENGTH_MM or np.count_nonzero(line) * spacing[0] * spacing[1] > _WIDTH_MM * length:
+            continue
+        whole = labels == number
+        beside = ndimage.binary_dilation(whole, around) & ~whole
+        if float(depth[whole].std()) < _ALONG_MM and float(edema[beside].mean()) > _EDEMA_SHARE:
+            yield length
+
+
+def _darker_than_both_sides(signal: Float32Array, spacing: tuple[float, ...]) -> npt.NDArray[np.float32]:
+    smooth = ndimage.gaussian_filter(signal, [_SMOOTHING_MM / s for s in spacing])
+    level = ndimage.grey_closing(smooth, footprint=disk(_NARROW_MM / spacing[0])[0])
+    return np.asarray((level - smooth) / np.maximum(level, 1e-6), np.float32)
