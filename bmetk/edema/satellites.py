@@ -339,9 +339,11 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
     if _is_one_sided(piece, settings):
         return ""
-    if piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability:
+    yellow = _is_yellow(piece, settings)
+    little = piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability
+    if little and not (yellow and _fills_yellow(piece, settings)):
         return _RED
-    if _is_yellow(piece, settings):
+    if yellow:
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
     if piece.water > 0:
@@ -359,12 +361,14 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
 def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
     dry = 0 < piece.water_slope < settings.soft_water_slope and piece.likely < settings.sure_probability
-    return (
-        piece.volume_ml >= settings.large_ml
-        and piece.yellow >= settings.yellow_share
-        and piece.likely >= settings.yellow_probability
-        and not dry
-    )
+    large = piece.volume_ml >= settings.large_ml and piece.yellow >= settings.yellow_share
+    placed = large or _fills_yellow(piece, settings)
+    return placed and piece.likely >= settings.yellow_probability and not dry
+
+
+def _fills_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether so much of it lies where no red marrow is that the rest is none either."""
+    return piece.yellow * piece.volume_ml >= settings.yellow_ml
 
 
 def _is_red(piece: _Piece, lesion: _Piece, settings: EdemaSettings) -> bool:

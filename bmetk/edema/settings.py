@@ -40,6 +40,7 @@ _LENGTHS_AND_VOLUMES = (
     "weak_radius_mm",
     "red_ml",
     "red_contrast",
+    "yellow_ml",
 )
 
 
@@ -116,6 +117,7 @@ class EdemaSettings:
     other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
+    yellow_ml : nor is what has so much in these regions, even if it lost little T1
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
@@ -190,6 +192,7 @@ class EdemaSettings:
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
     yellow_share: float = 0.4
+    yellow_ml: float = 10.0
     yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.72, 0.85)
     red_water_slope: tuple[float, float] = (1.25, 1.2)

@@ -306,3 +306,12 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
     kept, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
     assert not kept.any()
     assert dropped_ml == {"end of a bone": pytest.approx(0.4)}
+
+
+@pytest.mark.parametrize(("slices", "kept"), [(8, True), (4, False)])
+def test_what_fills_the_end_of_a_bone_is_no_red_marrow_beside_it(slices: int, kept: bool) -> None:
+    whole = (slice(0, slices), slice(0, 40), slice(0, 30))
+    edema, signals, volume = scene([(whole, 1.2, 0.92)], likely=0.74, water_share=0.25)
+    volume.yellow[:, :, :10] = True
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found.any() == kept
