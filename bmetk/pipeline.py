@@ -12,7 +12,6 @@ import numpy as np
 from bmetk import __version__
 from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
 from bmetk.bones import (
-    FoundBones,
     PlacedBones,
     divide_given,
     names_bones,
@@ -278,11 +277,9 @@ def _find_anatomy(
     found = provide_bones(
         t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
     )
-    if not isinstance(found, FoundBones):
-        return _placed(found, fluid.image.grid, transform), transform
     settled = settle_on_fluid(found, fluid.image, transform)
     anatomy = _placed(found, fluid.image.grid, settled.transform)
-    return replace(anatomy, checks=(settled.check, *anatomy.checks)), settled.transform
+    return replace(anatomy, checks=(*settled.checks, *anatomy.checks)), settled.transform
 
 
 def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform) -> _Anatomy:

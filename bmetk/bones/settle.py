@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from bmetk.bones.place import FoundBones
+from bmetk.bones.sources import PlacedBones
 from bmetk.bones.surfaces import Points, vertex_normals
 from bmetk.exam import Check, CheckStatus
 from bmetk.image import Grid, RigidTransform, ScalarImage
@@ -50,10 +51,10 @@ class Settled:
     """
 
     transform: RigidTransform
-    check: Check
+    checks: tuple[Check, ...] = ()
 
 
-def settle_on_fluid(found: FoundBones, fluid: ScalarImage, transform: RigidTransform) -> Settled:
+def settle_on_fluid(found: PlacedBones, fluid: ScalarImage, transform: RigidTransform) -> Settled:
     """Shift bones within the planes of the fluid-sensitive series to the borders it shows.
 
     On 175 exams of four simulators bones lay 0.52 mm (own exams) and 0.44 mm (outside ones) beside their
@@ -64,7 +65,13 @@ def settle_on_fluid(found: FoundBones, fluid: ScalarImage, transform: RigidTrans
     found : bones in the world of the T1 series
     fluid : the fluid-sensitive series
     transform : from the world of ``fluid`` to that of the T1 series, by `bmetk.registration.register_rigid`
+
+    Returns
+    -------
+    Settled, the transform as it was for bones that another provider drew
     """
+    if not isinstance(found, FoundBones):
+        return Settled(transform)
     points, normals = _vertices_in_view(found, fluid.grid, transform)
     if len(points) < LEAST_VERTICES:
         return _stay(transform, "too little of the bones is in view to check their place on it")
@@ -75,12 +82,12 @@ def settle_on_fluid(found: FoundBones, fluid: ScalarImage, transform: RigidTrans
     status = CheckStatus.WARN if moved_mm > FAR_MM else CheckStatus.OK
     message = f"bones and T1 moved {moved_mm:.1f} mm to the borders that the fluid-sensitive series shows"
     back = RigidTransform(np.eye(3), -fluid.grid.axes[:, 1:] @ shift)
-    return Settled(transform.after(back), Check(CHECK_NAME, status, moved_mm, message))
+    return Settled(transform.after(back), (Check(CHECK_NAME, status, moved_mm, message),))
 
 
 def _stay(transform: RigidTransform, why: str) -> Settled:
     message = f"bones left as the registration of the two series places them: {why}"
-    return Settled(transform, Check(CHECK_NAME, CheckStatus.WARN, None, message))
+    return Settled(transform, (Check(CHECK_NAME, CheckStatus.WARN, None, message),))
 
 
 def _vertices_in_view(found: FoundBones, grid: Grid, transform: RigidTransform) -> tuple[Points, Points]:

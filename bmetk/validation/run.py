@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bmetk.bones import FoundBones, provide_bones, settle_on_fluid
+from bmetk.bones import provide_bones, settle_on_fluid
 from bmetk.config import Settings
 from bmetk.errors import BmetkError
 from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
@@ -162,9 +162,8 @@ def score_bones(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         found = provide_bones(simulated.t1.image, joint=spec.joint, side=spec.side, settings=settings.bones)
     except BmetkError as error:
         return ExamScore(name, spec.joint, spec.side, failure=str(error))
-    if isinstance(found, FoundBones):
-        transform = settle_on_fluid(found, simulated.fluid.image, transform).transform
-    bones, _ = found.place(simulated.truth.bones.grid, transform)
+    settled = settle_on_fluid(found, simulated.fluid.image, transform)
+    bones, _ = found.place(simulated.truth.bones.grid, settled.transform)
     seconds = perf_counter() - start
     scores = tuple(_bone_scores(simulated.truth.bones, bones, found.checks))
     return ExamScore(

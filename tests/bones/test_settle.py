@@ -52,8 +52,8 @@ def test_bones_move_to_where_tissue_brightens_around_them(shift: tuple[float, fl
     settled = settle_on_fluid(found_at(grid.centre_mm + beside, grid), scan(grid, noise=12.0), HERE)
     centre = settled.transform.inverse().apply(grid.centre_mm + beside)
     assert np.abs(centre - grid.centre_mm).max() < 0.3
-    assert settled.check.status is CheckStatus.OK
-    assert settled.check.value == pytest.approx(np.hypot(*shift), abs=0.3)
+    assert settled.checks[0].status is CheckStatus.OK
+    assert settled.checks[0].value == pytest.approx(np.hypot(*shift), abs=0.3)
 
 
 def test_the_alignment_that_was_known_stays_part_of_the_answer() -> None:
@@ -74,7 +74,7 @@ def test_a_picture_without_borders_moves_nothing_and_that_is_said() -> None:
     even = ScalarImage(np.full(grid.shape, 100, np.float32), grid)
     settled = settle_on_fluid(found_at(grid.centre_mm, grid), even, HERE)
     assert settled.transform is HERE
-    assert settled.check.status is CheckStatus.WARN
+    assert settled.checks[0].status is CheckStatus.WARN
 
 
 def test_bones_out_of_view_are_left_and_said() -> None:
@@ -82,8 +82,8 @@ def test_bones_out_of_view_are_left_and_said() -> None:
     far = found_at(grid.centre_mm + 300.0, grid)
     settled = settle_on_fluid(far, scan(grid), HERE)
     assert settled.transform is HERE
-    assert settled.check.status is CheckStatus.WARN
-    assert settled.check.value is None
+    assert settled.checks[0].status is CheckStatus.WARN
+    assert settled.checks[0].value is None
 
 
 def test_a_shift_at_the_end_of_the_search_is_not_believed() -> None:
@@ -91,4 +91,4 @@ def test_a_shift_at_the_end_of_the_search_is_not_believed() -> None:
     beside = grid.axes[:, 2] * 3.2
     settled = settle_on_fluid(found_at(grid.centre_mm + beside, grid), scan(grid), HERE)
     assert settled.transform is HERE
-    assert "look at the outlines" in settled.check.message
+    assert "look at the outlines" in settled.checks[0].message
