@@ -271,10 +271,17 @@ def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:
     doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
     if piece.water_slope > settings.fat_slope and (near or doubted):
         return True
+    if _is_darker_than_around(piece, settings):
+        return False
     bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
     return any(
         piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
     )
+
+
+def _is_darker_than_around(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it lies in the end of a bone and has lost T1 signal that the marrow around it has."""
+    return piece.yellow >= settings.all_yellow_share and settings.red_loss_alone < piece.step < np.inf
 
 
 def _is_soft(piece: _Piece, settings: EdemaSettings) -> bool:
@@ -317,7 +324,7 @@ def _is_doubtful(piece: _Piece, lesions: list[_Piece], settings: EdemaSettings) 
     some, more = settings.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
-    if _stands_clear(piece, settings) or _is_one_sided(piece, settings):
+    if any(told(piece, settings) for told in (_stands_clear, _is_one_sided, _is_darker_than_around)):
         return False
     if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
         return True

@@ -100,7 +100,8 @@ class EdemaSettings:
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
         where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
-        first is not suppressed, what has lost less T1 and is less likely in the mean than its partners
+        first is not suppressed, what has lost less T1 and is less likely in the mean than its partners, but
+        for what lies in the end of a bone and lost ``red_loss_alone`` beyond the marrow around
     red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
         by less than the first and is less likely than the second in the mean is red marrow; what passes both
         is sure, too, unless it has too little water for the T1 lost

@@ -315,3 +315,18 @@ def test_what_fills_the_end_of_a_bone_is_no_red_marrow_beside_it(slices: int, ke
     volume.yellow[:, :, :10] = True
     found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
     assert found.any() == kept
+
+
+@pytest.mark.parametrize(
+    ("t1_around", "yellow", "kept"), [(1.0, True, True), (0.85, True, False), (1.0, False, False)]
+)
+def test_amid_bright_fat_what_is_darker_on_t1_than_the_marrow_around_is_no_fat(
+    t1_around: float, yellow: bool, kept: bool
+) -> None:
+    around = (slice(0, 8), slice(0, 40), slice(0, 30))
+    pieces = [(around, 0.0, t1_around), (LESION, 2.0, 0.8)]
+    edema, signals, volume = scene(pieces, likely=0.62, unsuppressed=0.6, yellow=yellow, water_share=0.2)
+    lesion = np.zeros_like(edema)
+    lesion[LESION] = True
+    found = without_satellites(lesion, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    assert found.any() == kept
