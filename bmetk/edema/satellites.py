@@ -114,12 +114,8 @@ def without_satellites(
     if signals.t1 is None:
         return edema, doubtful, dropped
     pieces = list(_pieces(edema, signals, volume, settings))
-    fat = [_is_fat(piece, settings) for piece in pieces]
-    marrow = [piece for piece, is_fat in zip(pieces, fat, strict=True) if not is_fat]
     kept = edema.copy()
-    for piece, is_fat in zip(pieces, fat, strict=True):
-        others = [p for p in marrow if p is not piece]
-        reason = _FAT if is_fat else _reason(piece, others, kinds, settings)
+    for piece, reason in zip(pieces, _reasons(pieces, kinds, settings), strict=True):
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
@@ -242,6 +238,18 @@ def _t1_step(
     return float(np.median(signals.t1[wide][around]) - np.median(signals.t1[piece]))
 
 
+def _reasons(pieces: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:
+    """Say what speaks against each piece: beside all that is no fat, then beside what is believed."""
+    reasons = [_FAT if _is_fat(piece, settings) else "" for piece in pieces]
+    for _ in range(2):
+        left = [piece for piece, reason in zip(pieces, reasons, strict=True) if not reason]
+        reasons = [
+            reason or _reason(piece, [p for p in left if p is not piece], kinds, settings)
+            for piece, reason in zip(pieces, reasons, strict=True)
+        ]
+    return reasons
+
+
 def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
     lesions = [
@@ -250,7 +258,7 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
     if piece.bone not in kinds.unknown:  # in others the network's doubt says little
-        if piece.end >= settings.end_share:
+        if piece.end >= settings.end_share and piece.bone not in kinds.fatty:  # these are thin
             return _END
         if _is_doubtful(piece, lesions, settings):
             return _DOUBTFUL
@@ -311,6 +319,7 @@ def _is_one_sided(piece: _Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is far brighter than the same bone of the other side, and no place of red marrow."""
     dimmest = max(settings.one_sided_contrast, settings.one_sided_share * piece.other_side)
     told = piece.yellow >= settings.yellow_share or piece.likely >= settings.one_sided_probability
+    told &= not 0 < piece.water_slope < settings.red_water_slope[1]
     return told and piece.volume_ml >= settings.large_ml and piece.contrast >= dimmest
 
 

@@ -88,7 +88,8 @@ class EdemaSettings:
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
     soft_doubted_ml, soft_probability : so is what is smaller than this and less likely in the mean
-    end_share : what one slice alone shows, and beyond so much of which its bone ends, is what lies beside it
+    end_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of which
+        this bone ends, is what lies beside it
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
         and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
@@ -114,7 +115,8 @@ class EdemaSettings:
     one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
         so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
         is symmetrical, and need not be as likely
-    one_sided_probability : outside of regions without red marrow it must be at least so likely
+    one_sided_probability : outside of regions without red marrow it must be at least so likely; anywhere it
+        must have more of water's signal for the T1 lost than the second of ``red_water_slope``
     other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow

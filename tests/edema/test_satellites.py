@@ -267,9 +267,18 @@ def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(t1: float, op
     assert np.array_equal(doubtful, edema & open_to_doubt)
 
 
-def one_sided(other_contrast: float, *, other: int = 101, likely: float = 0.8, yellow: bool = False) -> bool:
+def one_sided(
+    other_contrast: float,
+    *,
+    other: int = 101,
+    likely: float = 0.8,
+    yellow: bool = False,
+    water_share: float = 0.16,
+) -> bool:
     """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
-    edema, signals, volume = scene([(LESION, 1.6, 0.8)], likely=likely, noise=1.0, yellow=yellow)
+    edema, signals, volume = scene(
+        [(LESION, 1.6, 0.8)], likely=likely, noise=1.0, yellow=yellow, water_share=water_share
+    )
     volume.bones[volume.bones == 2] = other
     signals.contrast[volume.bones == other] = other_contrast
     kept, _, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
@@ -286,6 +295,11 @@ def test_where_red_marrow_may_be_it_must_be_likely():
     assert one_sided(0.2, likely=0.7, yellow=True)
 
 
+def test_red_marrow_of_one_side_is_known_by_its_little_water():
+    assert not one_sided(0.2, water_share=0.1)
+    assert one_sided(0.2, water_share=0.0)  # no muscle tells it
+
+
 def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
     for other, kept in ((0.1, True), (0.5, False)):
         edema, signals, volume = scene([(LESION, 0.7, 0.98)], likely=0.88)
@@ -300,12 +314,24 @@ def test_only_the_same_bone_of_the_other_side_tells():
 
 
 def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone() -> None:
-    assert run(5.0, 0.6, fatty=[1, 2], beside=(slice(4, 5), *BESIDE[1:])) == (True, True)
-    edema, signals, volume = scene([((slice(4, 5), *BESIDE[1:]), 5.0, 0.6)])
+    last = (slice(4, 5), *BESIDE[1:])
+    assert run(5.0, 0.6, fatty=[], beside=last) == (True, True)
+    edema, signals, volume = scene([(last, 5.0, 0.6)])
     volume.bones[5:, :, 30:] = 0
-    kept, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    kept, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert not kept.any()
     assert dropped_ml == {"end of a bone": pytest.approx(0.4)}
+    thin = without_satellites(edema, signals, volume, MarrowKinds((2,)), EdemaSettings())[0]
+    assert thin.any()  # a toe or a ray may be one slice wide
+
+
+def test_what_is_no_lesion_itself_vouches_for_no_other_piece() -> None:
+    speck = (slice(2, 4), slice(10, 20), slice(40, 50))
+    for contrast, kept in ((4.0, True), (1.5, False)):
+        edema, signals, volume = scene([(LESION, contrast, 0.6), (speck, 3.0, 0.6)], water_share=0.2)
+        signals.likely[LESION], signals.likely[speck] = 0.7, 0.62
+        found = without_satellites(edema, signals, volume, MarrowKinds((2,)), EdemaSettings())[0]
+        assert (found[LESION].any(), found[speck].any()) == (kept, kept)
 
 
 @pytest.mark.parametrize(("slices", "kept"), [(8, True), (4, False)])
