@@ -18,7 +18,7 @@ from scipy import ndimage
 from bmetk.anatomy import opposite_value
 from bmetk.edema.pieces import connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, boxes
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
@@ -154,11 +154,21 @@ def _pieces(
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
         for part in _divide(inside, signals.fat[box] > settings.fat_nearby[0], least):
-            contrast = signals.contrast[box]
-            weak = part & (contrast < settings.weak_share * np.quantile(contrast[part], _BRIGHT_QUANTILE))
+            bone = int(np.bincount(volume.bones[box][part]).argmax())
+            weak = _weak_part(part, signals.contrast[box], volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
                 yield _measure(one, box, signals, volume, other_side, edema, settings)
+
+
+def _weak_part(
+    part: BoolArray, contrast: Float32Array, volume: MarrowVolume, other_side: float, settings: EdemaSettings
+) -> BoolArray:
+    """Mark what is far weaker than the rest; less far, where the other side shows marrow as bright."""
+    bright = float(np.quantile(contrast[part], _BRIGHT_QUANTILE))
+    smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
+    alike = smooth < min(settings.weak_alike_share * bright, other_side)
+    return part & (alike | (contrast < settings.weak_share * bright))
 
 
 def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:

@@ -21,6 +21,7 @@ _SHARES = (
     "alike_probability",
     "alike_fatty_probability",
     "weak_share",
+    "weak_alike_share",
     "faint_share",
     "soft_probability",
     "one_sided_probability",
@@ -38,6 +39,7 @@ _LENGTHS_AND_VOLUMES = (
     "minimal_ml",
     "smoothing_mm",
     "weak_radius_mm",
+    "weak_smoothing_mm",
     "red_ml",
     "red_contrast",
     "yellow_ml",
@@ -78,6 +80,8 @@ class EdemaSettings:
     lesion_ml : lesions larger than this judge the small pieces beside them
     weak_share, weak_radius_mm : what touches a lesion, has less than this share of its bright level and is as
         wide as this, is judged by itself
+    weak_alike_share : so is what has less than this share, and is no brighter than the brightest tenth of the
+        same bone of the other side, smoothed within the piece and the slice by ``weak_smoothing_mm``
     faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed
@@ -158,6 +162,8 @@ class EdemaSettings:
     lesion_ml: float = 0.5
     weak_share: float = 0.45
     weak_radius_mm: float = 2.0
+    weak_smoothing_mm: float = 1.5
+    weak_alike_share: float = 0.6
     faint_ml: float = 1.0
     faint_share: float = 0.45
     faint_deviations: float = 4.0

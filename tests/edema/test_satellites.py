@@ -328,7 +328,9 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
 def test_what_is_no_lesion_itself_vouches_for_no_other_piece() -> None:
     speck = (slice(2, 4), slice(10, 20), slice(40, 50))
     for contrast, kept in ((4.0, True), (1.5, False)):
-        edema, signals, volume = scene([(LESION, contrast, 0.6), (speck, 3.0, 0.6)], water_share=0.2)
+        edema, signals, volume = scene(
+            [(LESION, contrast, 0.6), (speck, 3.0, 0.6)], water_share=0.2, noise=0.5
+        )
         signals.likely[LESION], signals.likely[speck] = 0.7, 0.62
         found = without_satellites(edema, signals, volume, MarrowKinds((2,)), EdemaSettings())[0]
         assert (found[LESION].any(), found[speck].any()) == (kept, kept)
@@ -356,3 +358,17 @@ def test_amid_bright_fat_what_is_darker_on_t1_than_the_marrow_around_is_no_fat(
     lesion[LESION] = True
     found = without_satellites(lesion, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
     assert found.any() == kept
+
+
+@pytest.mark.parametrize(("other_side", "kept"), [(2.5, False), (1.0, True)])
+def test_what_touches_a_lesion_and_is_as_bright_as_the_other_side_is_judged_apart(
+    other_side: float, kept: bool
+) -> None:
+    beside = (slice(2, 6), slice(5, 25), slice(14, 25))
+    edema, signals, volume = scene([(LESION, 4.0, 0.6), (beside, 2.2, 0.7)], water_share=0.12)
+    volume.bones[volume.bones == 2] = 101
+    signals.contrast[volume.bones == 101] = other_side
+    signals.likely[beside] = 0.85
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found[2:6, 8:22, 6:12].all()
+    assert found[2:6, 8:22, 17:23].any() == kept
