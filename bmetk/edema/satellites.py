@@ -32,7 +32,8 @@ _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT})
+_DRY = "little water"
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
 
 
@@ -267,16 +268,23 @@ def _reason(piece: _Piece, others: list[_Piece], kinds: MarrowKinds, settings: E
     ]
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
-    if piece.bone not in kinds.unknown:  # in others the network's doubt says little
-        if piece.end >= settings.end_share and piece.bone not in kinds.fatty:  # these are thin
-            return _END
-        if _is_doubtful(piece, lesions, settings):
-            return _DOUBTFUL
-        if _is_vessel(piece, settings):
-            return _VESSEL
+    known = piece.bone not in kinds.unknown  # in others the network's doubt says little
+    if known and (reason := _why_no_lesion(piece, lesions, kinds, settings)):
+        return reason
     if _is_soft(piece, settings):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
+
+
+def _why_no_lesion(piece: _Piece, lesions: list[_Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
+    """Judge a piece of a bone that the network knows by itself."""
+    if piece.end >= settings.end_share and piece.bone not in kinds.fatty:  # these are thin
+        return _END
+    if 0 < piece.water < settings.least_water:
+        return _DRY
+    if _is_doubtful(piece, lesions, settings):
+        return _DOUBTFUL
+    return _VESSEL if _is_vessel(piece, settings) else ""
 
 
 def _is_fat(piece: _Piece, settings: EdemaSettings) -> bool:

@@ -30,6 +30,7 @@ _SHARES = (
     "yellow_share",
     "all_yellow_share",
     "end_share",
+    "least_water",
     "yellow_probability",
 )
 _LENGTHS_AND_VOLUMES = (
@@ -94,6 +95,8 @@ class EdemaSettings:
     soft_doubted_ml, soft_probability : so is what is smaller than this and less likely in the mean
     end_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of which
         this bone ends, is what lies beside it
+    least_water : 0 to 1; share of water's signal, where it is known, that a lesion has at least in the mean
+        (0.24 in the weakest of five simulators)
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
         and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
@@ -180,6 +183,7 @@ class EdemaSettings:
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.2
     end_share: float = 0.9
+    least_water: float = 0.18
     large_ml: float = 1.0
     sure_probability: float = 0.9
     sure_fat: float = 0.02

@@ -46,7 +46,7 @@ class TrackingSettings:
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
     change_fraction: float = 0.152
-    interval_weight: float = 0.21
+    interval_weight: float = 0.1
     episode_days: int = 30
     lesion_overlap: float = 0.1
 

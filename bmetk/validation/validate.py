@@ -213,12 +213,12 @@ def _figures(part: str, scores: _Scores) -> tuple[Figure, ...]:
 
 
 def _write_tables(folder: Path, scores: _Scores) -> None:
-    singles = (exam for pair in scores.pairs for exam in pair)
+    singles = [exam for pair in scores.pairs for exam in pair]
     everyone = [*scores.exams, *scores.healthy, *singles, *scores.necrosis]
     frames = (
         exams_frame(everyone),
         bones_frame(scores.exams),
-        regions_frame(scores.exams),
+        regions_frame([*scores.exams, *singles]),
         events_frame((*scores.patients, *scores.repeats)),
     )
     for name, frame in zip(_TABLES, frames, strict=True):

@@ -70,7 +70,7 @@ def test_wide_intervals_raise_the_smallest_detectable_change() -> None:
     sure = RegionPoint(DAY, "1", PointState.MEASURED, 1.0, 60.0, 5.0, 4.9, 5.1)
     unsure = RegionPoint(DAY, "2", PointState.MEASURED, 1.0, 60.0, 5.0, 1.0, 9.0)
     assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(0.76, abs=0.01)
-    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(1.13, abs=0.01)
+    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(0.86, abs=0.01)
 
 
 def test_edema_that_comes_back_is_recurrent() -> None:
