@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bmetk.anatomy import Region, Side
+from bmetk.edema.contour import head_contours
 from bmetk.edema.contrast import joint_fluid_to_muscle
 from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.fracture import subchondral_line
@@ -47,6 +48,7 @@ def observe_findings(
         fluid.grid.require_match(grid, f"fluid series and {what}")
     to_muscle = joint_fluid_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
     findings = joint_effusions(t1, fluid, bones, regions, to_muscle)
+    findings += head_contours(bones, regions)
     findings += _spared_heads(regions, found)
     if t1 is not None:
         findings += subchondral_line(t1, fluid, bones, regions, found)

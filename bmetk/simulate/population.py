@@ -301,14 +301,19 @@ def exam_population(
 
 
 def necrosis_population(name: str, count: int) -> tuple[ExamSpec, ...]:
-    """Draw the first ``count`` hips and ankles with osteonecrosis, every second one with edema besides."""
+    """Draw the first ``count`` hips and ankles with osteonecrosis.
+
+    Every second one has edema besides, every second hip a collapsed head.
+    """
     first = _first_seed(name) + 600_000
     exams = []
     for n in range(count):
         joint = (Joint.HIP, Joint.HIP, Joint.ANKLE)[n % 3]
         spec = random_exam(first + n, joint, healthy=n % 2 == 0)
         side = (Side.RIGHT, Side.LEFT)[n % 2] if spec.side is Side.BOTH else spec.side
-        exams.append(replace(spec, signs=replace(spec.signs, osteonecrosis=side)))
+        collapse_mm = 4.0 + n % 3 if joint is Joint.HIP and n % 4 < 2 else 0.0
+        signs = replace(spec.signs, osteonecrosis=side, collapse_mm=collapse_mm)
+        exams.append(replace(spec, signs=signs))
     return tuple(exams)
 
 

@@ -55,12 +55,14 @@ class SignSpec:
     """What else is seen in the joint.
 
     ``effusion`` from 0 (normal film) to 1 (tense); ``cysts`` is a number of small cysts;
-    ``osteonecrosis`` draws the serpiginous rim of the contrary case in the femoral head or condyle.
+    ``osteonecrosis`` draws the serpiginous rim of the contrary case in the femoral head or condyle;
+    ``collapse_mm`` is how far the top of that femoral head has sunk.
     """
 
     effusion: float = 0.1
     cysts: int = 0
     osteonecrosis: Side | None = None
+    collapse_mm: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

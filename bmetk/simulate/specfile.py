@@ -24,7 +24,7 @@ A file describes one patient (``[[exam]]`` tables), names a published course, or
     strength = 0.7                 # also fill, edge_mm, texture, seed,
                                    # spare_medial_head, subchondral_fracture
 
-    [exam.signs]                   # effusion, cysts, osteonecrosis
+    [exam.signs]                   # effusion, cysts, osteonecrosis, collapse_mm
     [exam.pose]                    # flexion_deg, rotation_deg, abduction_deg, tilt_deg, shift_mm
     [exam.protocol]                # plane, obliquity_deg, field_strength_t, field_of_view_mm, slices, snr,
                                    # gain, shading, fat_suppression_failure, motion_mm, centre_shift_mm,
@@ -89,6 +89,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "LesionSpec.texture": (0, 1),
     "SignSpec.effusion": (0, 1),
     "SignSpec.cysts": (0, 20),
+    "SignSpec.collapse_mm": (0, 10),
     "PoseSpec.flexion_deg": (-20, 60),
     "PoseSpec.rotation_deg": (-45, 45),
     "PoseSpec.abduction_deg": (-30, 30),

@@ -25,6 +25,8 @@ from bmetk.simulate.fields import Volume, WarpField, smoothstep
 from bmetk.simulate.spec import ExamSpec, PoseSpec, SubjectSpec
 
 _MODES = 12
+_LOADED = (0.0, -0.33, 0.944)
+"""Where a standing person's weight rests on the femoral head, seen from its centre, LPS."""
 _LEG_EXTENSION_MM = 90.0
 _ARTICULAR_REACH_MM = {Joint.HIP: 7.5, Joint.KNEE: 8.0, Joint.ANKLE: 4.5, Joint.FOOT: 4.5}
 _WIDE_REACH_MM = 8.5
@@ -154,6 +156,9 @@ def _pose_limb(spec: ExamSpec) -> PosedSubject:
     place = _placement(spec.pose, centre, _body_x(spec.side))
     moved = {s: {n: _move(b, place) for n, b in bones.items()} for s, bones in posed.items()}
     landmarks = {s: model.landmarks(bones, s.value) for s, bones in moved.items()}
+    sunk = spec.signs.osteonecrosis
+    if spec.joint is Joint.HIP and sunk in moved and spec.signs.collapse_mm > 0:
+        moved[sunk]["femur"] = _collapsed(moved[sunk]["femur"], landmarks[sunk], spec.signs.collapse_mm)
     bones = [bone for side in sides for bone in _limb_bones(spec.joint, side, body[side], moved[side])]
     return PosedSubject(
         spec.joint,
@@ -164,6 +169,15 @@ def _pose_limb(spec: ExamSpec) -> PosedSubject:
         place.apply(centre),
         place.inverse(),
     )
+
+
+def _collapsed(femur: Surface, marks: LimbLandmarks, depth_mm: float) -> Surface:
+    """Flatten the top of the femoral head, as a collapsed one is."""
+    up = np.array(_LOADED)
+    height = (femur.vertices - marks.head_center) @ up
+    near = np.linalg.norm(femur.vertices - marks.head_center, axis=1) < 1.15 * marks.head_radius_mm
+    sinking = np.where(near, np.maximum(height - (marks.head_radius_mm - depth_mm), 0), 0)
+    return Surface(femur.vertices - sinking[:, None] * up, femur.faces)
 
 
 def _bend_limb(bones: dict[str, Surface], side: Side, spec: ExamSpec) -> dict[str, Surface]:
