@@ -33,8 +33,9 @@ _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY})
-"""Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion."""
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL})
+"""Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion. In a ray or a toe
+that may look like a vessel or a tendon."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
