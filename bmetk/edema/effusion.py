@@ -90,7 +90,7 @@ def _least_signal(
 ) -> float:
     """Tell from which signal on it is fluid: half way from muscle, or what marrow is brighter, to fluid."""
     marrow = max(float(np.median(image[~outside])), 1e-6)
-    muscle = None if dark is None else muscle_level(dark, image, outside)
+    muscle = None if dark is None else muscle_level(dark, image, outside, marrow)
     return _OVER_MARROW * marrow if muscle is None else (1 + to_muscle) / 2 * max(muscle, marrow)
 
 

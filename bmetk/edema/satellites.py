@@ -409,6 +409,7 @@ def _fills_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
 def _is_red(piece: _Piece, lesion: _Piece, settings: EdemaSettings) -> bool:
     return (
         lesion.volume_ml > settings.red_ml
+        and lesion.lost >= settings.clear_loss
         and lesion.contrast > settings.red_contrast * piece.contrast
         and settings.red_slope * lesion.slope > piece.slope
         and (lesion.bone != piece.bone or settings.red_loss * lesion.lost > piece.lost)

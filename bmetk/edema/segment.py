@@ -17,7 +17,13 @@ from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
-from bmetk.edema.normalize import NormalisedMarrow, check_fat_suppression, normalise, unsuppressed_nearby
+from bmetk.edema.normalize import (
+    LEAST_MUSCLE,
+    NormalisedMarrow,
+    check_fat_suppression,
+    normalise,
+    unsuppressed_nearby,
+)
 from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pieces import connect
 from bmetk.edema.pixels import at_pixels, nearest
@@ -41,8 +47,6 @@ _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.va
 _LARGEST_RATIO = 50.0
 _EARLIER_SHARE = 0.5
 """Least share of a doubtful piece that lies where edema was."""
-_LEAST_MUSCLE = 1.25
-"""Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,7 +248,7 @@ def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
 
 def _water_level(normal: NormalisedMarrow, to_muscle: float) -> float:
     """Give the fluid signal of edema's water above normal marrow; infinite where muscle does not tell it."""
-    bright = normal.muscle is not None and normal.muscle >= _LEAST_MUSCLE
+    bright = normal.muscle is not None and normal.muscle >= LEAST_MUSCLE
     return normal.water_level(to_muscle) if bright else float("inf")
 
 

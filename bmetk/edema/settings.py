@@ -207,8 +207,8 @@ class EdemaSettings:
     yellow_share: float = 0.4
     yellow_ml: float = 10.0
     yellow_probability: float = 0.65
-    doubtful_probability: tuple[float, float] = (0.72, 0.85)
-    red_water_slope: tuple[float, float] = (1.25, 1.2)
+    doubtful_probability: tuple[float, float] = (0.78, 0.85)
+    red_water_slope: tuple[float, float] = (1.4, 1.2)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 
