@@ -22,6 +22,7 @@ from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolum
 from bmetk.image import Box
 
 _LEAST_LOSS = 0.03
+_LEAST_YELLOW = 0.1
 _BRIGHT_QUANTILE = 0.9
 _AROUND_MM, _AROUND_DEPTH_MM, _AROUND_ML = (2.0, 8.0), 1.5, 0.15
 """Where the marrow around a piece is looked at, how deep below the surface, and how much of it tells."""
@@ -376,7 +377,8 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
         return ""
     yellow = _is_yellow(piece, settings)
     little = piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability
-    if little and not (yellow and _fills_yellow(piece, settings)):
+    little &= not (yellow and _fills_yellow(piece, settings))
+    if little or _is_symmetrical(piece, settings):
         return _RED
     if yellow:
         return ""
@@ -391,6 +393,16 @@ def _why_red(piece: _Piece, others: list[_Piece], settings: EdemaSettings) -> st
     if _is_sure(piece, settings):
         return ""
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _is_symmetrical(piece: _Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it lies where red marrow may be, has its water, and the other side is as bright."""
+    red = piece.yellow < _LEAST_YELLOW and 0 < piece.water_slope < settings.red_water_slope[0]
+    return (
+        red
+        and np.isfinite(piece.other_side)
+        and piece.contrast < settings.red_other_side[0] * piece.other_side
+    )
 
 
 def _is_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
@@ -409,7 +421,7 @@ def _fills_yellow(piece: _Piece, settings: EdemaSettings) -> bool:
 def _is_red(piece: _Piece, lesion: _Piece, settings: EdemaSettings) -> bool:
     return (
         lesion.volume_ml > settings.red_ml
-        and lesion.lost >= settings.clear_loss
+        and piece.contrast < settings.red_other_side[1] * piece.other_side
         and lesion.contrast > settings.red_contrast * piece.contrast
         and settings.red_slope * lesion.slope > piece.slope
         and (lesion.bone != piece.bone or settings.red_loss * lesion.lost > piece.lost)

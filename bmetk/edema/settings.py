@@ -119,6 +119,10 @@ class EdemaSettings:
         ``large_probability`` and ``lonely_probability`` ask, and is no fat for its much water
     red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
         red marrow, even in their ends
+    red_other_side : in the same bones, what lies where red marrow may be, has less of water's signal for the
+        T1 lost than the first of ``red_water_slope``, and less than the first of these times the contrast of
+        the brightest tenth of the other side's bone, is red marrow; what has more than the second is no red
+        marrow beside a lesion
     one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
         so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
         is symmetrical, and need not be as likely
@@ -199,6 +203,7 @@ class EdemaSettings:
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
+    red_other_side: tuple[float, float] = (1.2, 1.6)
     one_sided_contrast: float = 0.6
     one_sided_share: float = 3.0
     one_sided_probability: float = 0.75

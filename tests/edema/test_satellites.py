@@ -381,3 +381,30 @@ def test_what_touches_a_lesion_and_is_as_bright_as_the_other_side_is_judged_apar
 def test_what_has_hardly_any_water_is_no_edema_where_muscle_tells_it() -> None:
     for share, kept in ((0.05, False), (0.07, True), (0.0, True)):
         assert run(3.0, 0.85, fatty=[1, 2], water_share=share) == (True, kept)
+
+
+@pytest.mark.parametrize(("other_side", "kept"), [(1.2, True), (2.0, False)])
+def test_where_both_sides_are_as_bright_it_is_red_marrow_however_likely(
+    other_side: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 2.0, 0.6)], likely=0.95, water_share=0.25)
+    volume.bones[volume.bones == 2] = 101
+    signals.contrast[volume.bones == 101] = other_side
+    for yellow in (False, True):
+        volume.yellow[:] = yellow
+        found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+        assert found.any() == (kept or yellow)
+
+
+@pytest.mark.parametrize(("other_side", "kept"), [(1.0, True), (2.0, False)])
+def test_beside_a_lesion_what_is_brighter_than_the_other_side_is_no_red_marrow(
+    other_side: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 4.0, 0.9), (BESIDE, 2.0, 0.7)], water_share=0.22, likely=0.83)
+    signals.likely[LESION] = 0.95
+    other = (slice(0, 8), slice(30, 40), slice(0, 30))
+    volume.bones[other] = 102
+    signals.contrast[other] = other_side
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found[LESION].all()
+    assert found[BESIDE].any() == kept
