@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from bmetk.edema.measured import Signals
 from bmetk.edema.pieces import disk
-from bmetk.edema.satellites import Signals
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Grid, crop_grid

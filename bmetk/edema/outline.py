@@ -14,8 +14,9 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.growth import grow_alike
+from bmetk.edema.measured import Signals
 from bmetk.edema.pieces import with_core
-from bmetk.edema.satellites import Signals, remnants, without_satellites
+from bmetk.edema.satellites import remnants, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
 from bmetk.image import crop_box

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bmetk.edema.growth import grow_alike
-from bmetk.edema.satellites import Signals
+from bmetk.edema.measured import Signals
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import MarrowKinds, MarrowVolume
 from tests.conftest import make_grid

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bmetk.edema.satellites import Signals, remnants, without_satellites
+from bmetk.edema.measured import Signals
+from bmetk.edema.satellites import remnants, without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 from bmetk.image import Box

@@ -1,0 +1,206 @@
+"""Pieces that may be lesions: divided where they are more than one thing, and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from bmetk.anatomy import opposite_value
+from bmetk.edema.pieces import connect_by_bone, disk
+from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
+from bmetk.image import Box
+
+_LEAST_LOSS = 0.03
+_BRIGHT_QUANTILE = 0.9
+_AROUND_MM, _AROUND_DEPTH_MM, _AROUND_ML = (2.0, 8.0), 1.5, 0.15
+"""Where the marrow around a piece is looked at, how deep below the surface, and how much of it tells."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signals:
+    """What is known of each voxel, float32, shape (S, R, C).
+
+    Parameters
+    ----------
+    likely : the network's probability
+    contrast : fluid signal above normal marrow, in its units
+    water : share of edema water's signal; 0 where no muscle tells it
+    t1 : in units of normal marrow; None where there is none
+    noise : scatter of the bone's normal marrow, in its units
+    fat : share of the fat nearby that escaped its suppression, 0 to 1
+    """
+
+    likely: Float32Array
+    contrast: Float32Array
+    water: Float32Array
+    t1: Float32Array | None
+    noise: Float32Array
+    fat: Float32Array
+
+    def crop(self, box: Box) -> Signals:
+        """Cut a box out of everything."""
+        t1 = None if self.t1 is None else self.t1[box]
+        rest = self.noise[box], self.fat[box]
+        return Signals(self.likely[box], self.contrast[box], self.water[box], t1, *rest)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A connected piece of one bone, and what its signals are in the mean.
+
+    Parameters
+    ----------
+    box, inside : where it lies; bool in the box
+    bone : its label
+    volume_ml : mL
+    contrast, likely, water, fat : see `Signals`
+    lost : share of T1 signal lost
+    deviations : contrast over the scatter of the bone's normal marrow
+    yellow : share that lies where no red marrow is
+    other_side : contrast of the brightest tenth of the same bone of the other side; infinite where that is
+        not seen
+    end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it
+    step : T1 lost beyond that of the marrow around; infinite where it is not seen or no fat nearby is bright
+    """
+
+    box: Box
+    inside: BoolArray
+    bone: int
+    volume_ml: float
+    contrast: float
+    lost: float
+    likely: float
+    water: float
+    deviations: float
+    fat: float
+    yellow: float
+    other_side: float
+    end: float
+    step: float
+
+    @property
+    def slope(self) -> float:
+        """Contrast for each share of T1 lost."""
+        return self.contrast / max(self.lost, _LEAST_LOSS)
+
+    @property
+    def water_slope(self) -> float:
+        """Share of water's signal for each share of T1 lost; 0 where no muscle tells it."""
+        return self.water / max(self.lost, _LEAST_LOSS)
+
+
+def measured_pieces(
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+) -> Iterator[Piece]:
+    """Measure the pieces of a mask; one that reaches into unsuppressed fat or far weaker marrow is two.
+
+    Parameters
+    ----------
+    edema : bool, shape (S, R, C)
+    signals : Signals of the same shape, with T1
+    volume : MarrowVolume of the same shape
+    settings : EdemaSettings
+    """
+    labels = connect_by_bone(edema, volume.bones)
+    other_side = _other_sides(signals, volume, settings)
+    least = settings.lesion_ml / volume.grid.voxel_ml
+    wide = disk(settings.weak_radius_mm / min(volume.grid.spacing_mm[1:]))
+    for number, box in boxes(labels, pad=0):
+        inside = labels[box] == number
+        for part in _divide(inside, signals.fat[box] > settings.fat_nearby[0], least):
+            bone = int(np.bincount(volume.bones[box][part]).argmax())
+            weak = _weak_part(part, signals.contrast[box], volume, other_side.get(bone, 0.0), settings)
+            weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
+            for one in _divide(part, weak, least):
+                yield _measure(one, box, signals, volume, other_side, edema, settings)
+
+
+def _weak_part(
+    part: BoolArray, contrast: Float32Array, volume: MarrowVolume, other_side: float, settings: EdemaSettings
+) -> BoolArray:
+    """Mark what is far weaker than the rest; less far, where the other side shows marrow as bright."""
+    bright = float(np.quantile(contrast[part], _BRIGHT_QUANTILE))
+    smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
+    alike = smooth < min(settings.weak_alike_share * bright, other_side)
+    return part & (alike | (contrast < settings.weak_share * bright))
+
+
+def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:
+    """Divide a piece in two, if both parts have so many voxels."""
+    parts = piece & at, piece & ~at
+    return parts if min(map(np.count_nonzero, parts)) >= least else (piece,)
+
+
+def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:
+    """Tell for each bone how much contrast the same bone of the other side has at its brightest tenth."""
+    bright = {}
+    present = set(volume.values())
+    for value in present & {opposite_value(other) for other in present}:
+        marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.other_side_depth_mm)
+        if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.other_side_ml:
+            bright[opposite_value(value)] = float(np.quantile(signals.contrast[marrow], _BRIGHT_QUANTILE))
+    return bright
+
+
+def _measure(
+    inside: BoolArray,
+    box: Box,
+    signals: Signals,
+    volume: MarrowVolume,
+    other_side: Mapping[int, float],
+    edema: BoolArray,
+    settings: EdemaSettings,
+) -> Piece:
+    here = signals.crop(box)
+    assert here.t1 is not None
+    fat = float(here.fat[inside].mean())
+    bone = int(np.bincount(volume.bones[box][inside]).argmax())
+    contrast = float(here.contrast[inside].mean())
+    return Piece(
+        box,
+        inside,
+        bone,
+        float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
+        contrast,
+        float(np.maximum(1 - here.t1[inside], 0).mean()),
+        float(here.likely[inside].mean()),
+        float(here.water[inside].mean()),
+        contrast / float(here.noise[inside].mean()),
+        fat,
+        float(volume.yellow[box][inside].mean()),
+        other_side.get(bone, np.inf),
+        _share_at_end(inside, box, volume),
+        _t1_step(inside, bone, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
+    )
+
+
+def _share_at_end(inside: BoolArray, box: Box, volume: MarrowVolume) -> float:
+    """Tell how much of what one slice alone shows has no bone in the slice before or after."""
+    shown = np.flatnonzero(inside.any(axis=(1, 2)))
+    if len(shown) > 1:
+        return 0.0
+    here, number = inside[shown[0]], box[0].start + int(shown[0])
+    beside = (z for z in (number - 1, number + 1) if 0 <= z < len(volume.bones))
+    ends = [volume.bones[z][box[1:]][here] == 0 for z in beside]
+    return float(np.any(ends, axis=0).mean()) if ends else 0.0
+
+
+def _t1_step(
+    inside: BoolArray, bone: int, box: Box, signals: Signals, volume: MarrowVolume, edema: BoolArray
+) -> float:
+    """Compare the T1 signal that a piece lost with that of the marrow around it, which shading dims alike."""
+    assert signals.t1 is not None
+    pad = [int(np.ceil(_AROUND_MM[1] / s)) for s in volume.grid.spacing_mm]
+    wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, pad, strict=True))
+    piece = np.zeros_like(edema)
+    piece[box] = inside
+    marrow = (volume.bones[wide] == bone) & (volume.depth_mm[wide] > _AROUND_DEPTH_MM) & volume.covered[wide]
+    away = ndimage.distance_transform_edt(~piece[wide], sampling=volume.grid.spacing_mm)
+    around = marrow & ~edema[wide] & (away > _AROUND_MM[0]) & (away < _AROUND_MM[1])
+    if np.count_nonzero(around) * volume.grid.voxel_ml < _AROUND_ML:
+        return np.inf
+    return float(np.median(signals.t1[wide][around]) - np.median(signals.t1[piece]))
