@@ -17,6 +17,10 @@ ADULT_CONDYLE_WIDTH_MM = 78.7
 """Distance between the epicondyles at which the region definitions' millimetres hold: the mean's too."""
 
 
+WEIGHT_BEARING = (0.0, -0.33, 0.944)
+"""Where a standing person's weight rests on the femoral head, seen from its centre, LPS."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class HipLandmarks:
     """Sphere of the femoral head and direction of the shaft.

@@ -7,14 +7,13 @@ import numpy.typing as npt
 from scipy.optimize import least_squares
 
 from bmetk.anatomy import Bone, Region, Side, bone_value, region_value
+from bmetk.anatomy.landmarks import WEIGHT_BEARING
 from bmetk.exam import Finding, Segmentation
 
 Points = npt.NDArray[np.float64]
 
-_LOADED = np.array([0.0, -0.33, 0.944])
-"""Where a standing person's weight rests on the head, seen from its centre, LPS."""
 _CAP, _REST = 0.93, 0.75
-"""Cosine from that direction within which the top lies, and beyond which the rest does."""
+"""Cosine from where weight rests within which the top lies, and beyond which the rest does."""
 _LEAST_TOP, _LEAST_REST = 12, 200
 _RADIUS_MM = 24.0
 _SCATTER_MM = 0.7
@@ -39,6 +38,8 @@ def head_contours(bones: Segmentation, regions: Segmentation) -> list[Finding]:
     """
     findings = []
     for side in (Side.RIGHT, Side.LEFT):
+        if region_value(Region.FEMORAL_HEAD, side) not in regions.present():
+            continue
         sunk_mm = _sunk_mm(_outline(bones, regions, side))
         if sunk_mm is not None:
             message = (
@@ -82,7 +83,7 @@ def _sunk_mm(points: Points) -> float | None:
 
 def _towards_load(points: Points, centre: Points) -> Points:
     away = points - centre
-    return np.asarray(away @ _LOADED / np.maximum(np.linalg.norm(away, axis=1), 1e-6))
+    return np.asarray(away @ np.array(WEIGHT_BEARING) / np.maximum(np.linalg.norm(away, axis=1), 1e-6))
 
 
 def _sphere(points: Points, centre: Points, radius: float) -> tuple[Points, float]:

@@ -24,7 +24,6 @@ _AWAY = frozenset(
 """Regions that reach far from their joint, beside vessels, and those of small joints."""
 _REACH_MM, _NEAR_MM = 18.0, 3.0
 _THICK_MM = 3.0
-_USUAL_TO_MUSCLE = 3.4
 _OVER_MARROW = 6.0
 """Least fluid over normal marrow where no muscle is found, which fat suppression changes most."""
 _FLUID_T1 = 0.75
@@ -36,7 +35,7 @@ def joint_effusions(
     fluid: ScalarImage,
     bones: Segmentation,
     regions: Segmentation,
-    to_muscle: float = _USUAL_TO_MUSCLE,
+    to_muscle: float,
 ) -> list[Finding]:
     """Measure the joint fluid of each side that is shown, mL, and call 2 mL or more an effusion.
 
@@ -52,12 +51,14 @@ def joint_effusions(
     list of one Finding a side; none where no joint is shown
     """
     names = {value: label for value, label in regions.present().items() if label.name not in _AWAY}
+    bone = bones.labels.array > 0
+    dark = None if t1 is None or not names else t1.array / max(float(np.median(t1.array[bone])), 1e-6)
     findings = []
     for side in sorted({label.side for label in names.values()}, key=str):
         values = [value for value, label in names.items() if label.side is side]
         if len(values) > 1:
             joint = np.isin(regions.labels.array, values)
-            volume_ml = _fluid_ml(t1, fluid, bones.labels.array > 0, joint, to_muscle)
+            volume_ml = _fluid_ml(dark, fluid, bone, joint, to_muscle)
             findings.append(_told(volume_ml, side))
     return findings
 
@@ -68,12 +69,16 @@ def _told(volume_ml: float, side: Side | None) -> Finding:
 
 
 def _fluid_ml(
-    t1: ScalarImage | None, fluid: ScalarImage, bone: BoolArray, joint: BoolArray, to_muscle: float
+    t1: npt.NDArray[np.float32] | None,
+    fluid: ScalarImage,
+    bone: BoolArray,
+    joint: BoolArray,
+    to_muscle: float,
 ) -> float:
     box = crop_box(joint, fluid.grid, _REACH_MM)
     grid = crop_grid(fluid.grid, box)
     image, outside = fluid.array[box], ~bone[box]
-    dark = None if t1 is None else t1.array[box] / max(float(np.median(t1.array[bone])), 1e-6)
+    dark = None if t1 is None else t1[box]
     away = _distance_in_plane(joint[box], grid.spacing_mm[1:])
     bright = outside & (away < _REACH_MM) & (image > _least_signal(image, dark, outside, to_muscle))
     if dark is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.edema.pieces import disk
@@ -56,10 +55,11 @@ def subchondral_line(
     spacing, total = fluid.grid.spacing_mm[1:], 0.0
     for number in np.flatnonzero(edema.any(axis=(1, 2))):
         labels = bones.labels.array[number]
-        signals = fluid.array[number], t1.array[number]
+        darker = _darker_than_both_sides(fluid.array[number], spacing)
+        darker = np.minimum(darker, _darker_than_both_sides(t1.array[number], spacing))
         for value in np.unique(labels[edema[number]]):
             bone = labels == value
-            total += sum(_lines(signals, bone, edema[number] & bone, spacing)) if value else 0.0
+            total += sum(_lines(darker, bone, edema[number] & bone, spacing)) if value else 0.0
     named = regions.labels.array[edema]
     label = regions.meaning[int(np.bincount(named[named > 0]).argmax())] if named.any() else None
     message = (
@@ -71,19 +71,16 @@ def subchondral_line(
 
 
 def _lines(
-    signals: tuple[Float32Array, Float32Array], bone: BoolArray, edema: BoolArray, spacing: tuple[float, ...]
+    darker: Float32Array, bone: BoolArray, edema: BoolArray, spacing: tuple[float, ...]
 ) -> Iterator[float]:
-    """Yield the length of each line in one slice of one bone, mm."""
+    """Yield the length of each line in one slice of one bone, mm; ``darker`` is the lesser of both series."""
     around = disk(_AROUND_MM / spacing[0])[0]
     searched = ndimage.binary_fill_holes(ndimage.binary_dilation(edema, around)) & bone
     if np.count_nonzero(searched) * spacing[0] * spacing[1] < _LEAST_EDEMA_MM2:
         return
     padded = np.pad(bone, 1, mode="edge")
     depth = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
-    dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1])
-    shares = [_darker_than_both_sides(signal, spacing) for signal in signals]
-    for share in shares:
-        dark &= share > _DARKER
+    dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1]) & (darker > _DARKER)
     labels, _ = ndimage.label(dark, structure=_CORNERS)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         line = labels[box] == number
@@ -97,7 +94,8 @@ def _lines(
             yield length
 
 
-def _darker_than_both_sides(signal: Float32Array, spacing: tuple[float, ...]) -> npt.NDArray[np.float32]:
+def _darker_than_both_sides(signal: Float32Array, spacing: tuple[float, ...]) -> Float32Array:
+    """Tell by which share each pixel is darker than what lies on both sides of a narrow line."""
     smooth = ndimage.gaussian_filter(signal, [_SMOOTHING_MM / s for s in spacing])
     level = ndimage.grey_closing(smooth, footprint=disk(_NARROW_MM / spacing[0])[0])
     return np.asarray((level - smooth) / np.maximum(level, 1e-6), np.float32)

@@ -124,9 +124,11 @@ def _weak_part(
 ) -> BoolArray:
     """Mark what is far weaker than the rest; less far, where the other side shows marrow as bright."""
     bright = float(np.quantile(contrast[part], _BRIGHT_QUANTILE))
-    smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
-    alike = smooth < min(settings.weak_alike_share * bright, other_side)
-    return part & (alike | (contrast < settings.weak_share * bright))
+    weak = contrast < settings.weak_share * bright
+    if other_side > 0:
+        smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
+        weak |= smooth < min(settings.weak_alike_share * bright, other_side)
+    return np.asarray(part & weak)
 
 
 def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:

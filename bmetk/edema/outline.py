@@ -50,6 +50,8 @@ class Outline:
 
     def with_more(self, found: BoolArray) -> Outline:
         """Take what was found by other means for edema, too."""
+        if not found.any():
+            return self
         probability = np.where(found, np.maximum(self.probability, np.float32(0.5)), self.probability)
         rest = self.doubtful & ~found
         return replace(self, edema=self.edema | found, probability=probability, doubtful=rest)

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from bmetk.anatomy import Bone, Joint, Region, Side, bone_value
-from bmetk.anatomy.landmarks import Landmarks
+from bmetk.anatomy.landmarks import WEIGHT_BEARING, Landmarks
 from bmetk.bones.articulate import flex_ankle, flex_knee, flex_toes, invert_foot, pose_hip, rotate_knee
 from bmetk.bones.marks import joint_landmarks
 from bmetk.bones.shape_model import FootJoints, LimbLandmarks, load_foot, load_limb_model
@@ -25,8 +25,6 @@ from bmetk.simulate.fields import Volume, WarpField, smoothstep
 from bmetk.simulate.spec import ExamSpec, PoseSpec, SubjectSpec
 
 _MODES = 12
-_LOADED = (0.0, -0.33, 0.944)
-"""Where a standing person's weight rests on the femoral head, seen from its centre, LPS."""
 _LEG_EXTENSION_MM = 90.0
 _ARTICULAR_REACH_MM = {Joint.HIP: 7.5, Joint.KNEE: 8.0, Joint.ANKLE: 4.5, Joint.FOOT: 4.5}
 _WIDE_REACH_MM = 8.5
@@ -173,7 +171,7 @@ def _pose_limb(spec: ExamSpec) -> PosedSubject:
 
 def _collapsed(femur: Surface, marks: LimbLandmarks, depth_mm: float) -> Surface:
     """Flatten the top of the femoral head, as a collapsed one is."""
-    up = np.array(_LOADED)
+    up = np.array(WEIGHT_BEARING)
     height = (femur.vertices - marks.head_center) @ up
     near = np.linalg.norm(femur.vertices - marks.head_center, axis=1) < 1.15 * marks.head_radius_mm
     sinking = np.where(near, np.maximum(height - (marks.head_radius_mm - depth_mm), 0), 0)

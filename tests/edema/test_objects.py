@@ -118,7 +118,7 @@ def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -
     t1 = ScalarImage(np.concatenate([phantom.t1.array] * 2, axis=2), grid)
     both = np.concatenate([labels, np.where(labels > 0, labels + 2, 0)], axis=2).astype(np.uint8)
     bones = Segmentation(LabelMap(both, grid), {**MEANING, **other})
-    left, right = joint_effusions(t1 if with_t1 else None, fluid, bones, bones)
+    left, right = joint_effusions(t1 if with_t1 else None, fluid, bones, bones, 3.4)
     assert (left.side, left.present) == (Side.LEFT, False)
     assert (right.side, right.present) == (Side.RIGHT, True)
 
