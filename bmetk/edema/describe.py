@@ -34,7 +34,7 @@ class Told(IntEnum):
 
 _CORE_MM = 1.5
 _CORE_SHARE = 0.35
-USUAL_BASE = (0.6, 1.6)
+USUAL_BASE = (0.6, 1.4)
 DEPTH_MM = 6.0
 UNKNOWN_RED = 0.5
 

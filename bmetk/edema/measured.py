@@ -64,7 +64,7 @@ class Piece:
     other_side : contrast of the brightest tenth of the same bone of the other side; infinite where that is
         not seen
     end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it
-    step : T1 lost beyond that of the marrow around; infinite where it is not seen or no fat nearby is bright
+    step : T1 lost beyond that of the marrow around; infinite where it is not seen
     """
 
     box: Box
@@ -176,7 +176,7 @@ def _measure(
         float(volume.yellow[box][inside].mean()),
         other_side.get(bone, np.inf),
         _share_at_end(inside, box, volume),
-        _t1_step(inside, bone, box, signals, volume, edema) if fat >= settings.sure_fat else np.inf,
+        _t1_step(inside, bone, box, signals, volume, edema),
     )
 
 

@@ -2,7 +2,7 @@
 
 Normal fatty marrow is the bright-T1, dark-fluid mass of all bones together, so that a bone that is
 mostly diseased is judged by its neighbours. It is a mode, not a mean: a lesion, however large,
-is another mode.
+is another mode, and where its mode is that of all, a bone that is far dimmer tells.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ _NEAR_MM = 10.0
 """Standard deviation of the distance within which fat is near."""
 _LEAST_FAT_SHARE = 0.02
 """Share of the surroundings that is fat, below which there is none."""
+_FAR_DIMMER, _AS_FATTY, _BONE_ML = 0.7, 0.9, 5.0
+"""A lesion fills the bones where so much marrow of one bone is as fatty as theirs and so much dimmer: the mode
+of all is the lesion's then."""
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 
@@ -183,9 +186,14 @@ def usual_level(values: npt.NDArray[np.floating]) -> Level:
     peaks = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
     first = int(peaks[smooth[peaks] >= _LEAST_PEAK * smooth.max()][0])
     mode = float((edges[first] + edges[first + 1]) / 2)
-    below = mode - values[values < mode]
+    return Level(mode, _spread_below(values, mode))
+
+
+def _spread_below(values: npt.NDArray[np.floating], level: float) -> float:
+    """Spread of what lies below a level, which no lesion widens."""
+    below = level - values[values < level]
     spread = 1.4826 * float(np.median(below)) if below.size else 0.0
-    return Level(mode, max(spread, 1e-3 * abs(mode), 1e-6))
+    return max(spread, 1e-3 * abs(level), 1e-6)
 
 
 def _inner_spread(values: npt.NDArray[np.floating]) -> float:
@@ -235,7 +243,21 @@ def _normal_marrow(volume: MarrowVolume, core: BoolArray) -> tuple[float, Level,
     level = usual_level(fluid[fatty])
     normal = fatty & (np.abs(fluid - level.value) < 2 * level.spread)
     reference_t1 = float(np.median(t1[normal if normal.any() else fatty]))
+    bones = volume.bones[core]
+    for value in volume.values():
+        own = fatty & (bones == value)
+        if not _tells_normal(own, bones == value, volume.grid.voxel_ml):
+            continue
+        middle, own_t1 = float(np.median(fluid[own])), float(np.median(t1[own]))
+        if middle < _FAR_DIMMER * level.value and own_t1 > _AS_FATTY * reference_t1:
+            level, normal, reference_t1 = Level(middle, _spread_below(fluid[own], middle)), own, own_t1
     return max(reference_t1, 1e-6), Level(max(level.value, 1e-6), level.spread), float(normal.mean())
+
+
+def _tells_normal(fatty: BoolArray, bone: BoolArray, voxel_ml: float) -> bool:
+    """Tell whether a bone's fatty marrow, two masks of voxels, is enough, and most of the bone."""
+    count = np.count_nonzero(fatty)
+    return bool(count * voxel_ml >= _BONE_ML and count >= 0.5 * np.count_nonzero(bone))
 
 
 def _share_near(values: Float32Array, level: Level) -> float:

@@ -119,9 +119,10 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
 def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
     near = piece.fat >= settings.sure_fat
     unsure = piece.likely < settings.sure_probability and not _is_one_sided(piece, settings)
-    if piece.lost < settings.fat_loss and (near or unsure):
+    lost = max(piece.lost, piece.step) if np.isfinite(piece.step) else piece.lost
+    if lost < settings.fat_loss and (near or unsure):
         return True
-    if piece.step < settings.fat_loss and unsure and piece.yellow >= settings.all_yellow_share:
+    if near and piece.step < settings.fat_loss and unsure and piece.yellow >= settings.all_yellow_share:
         return True
     doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
     if piece.water_slope > settings.fat_slope and (near or doubted):
@@ -158,8 +159,9 @@ def _is_clear(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _stands_clear(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is clear, and out of the bone's scatter by far."""
-    return _is_clear(piece, settings) and piece.deviations >= settings.clear_deviations
+    """Tell whether it is clear, and out of the bone's scatter by far or far wetter than red marrow."""
+    far = piece.deviations >= settings.clear_deviations or piece.water_slope >= settings.wet_slope
+    return _is_clear(piece, settings) and far
 
 
 def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:

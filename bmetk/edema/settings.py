@@ -115,7 +115,8 @@ class EdemaSettings:
         is sure, too, unless it has too little water for the T1 lost
     clear_water_slope, clear_loss : unless it has lost this share of T1, and has more of water's signal than
         this for each share
-    clear_deviations : what is so clear, and stands out of the bone's scatter so far, need not be as likely as
+    clear_deviations, wet_slope : what is so clear, and stands out of the bone's scatter so far or has more of
+        water's signal for each share of T1 lost than the second, need not be as likely as
         ``large_probability`` and ``lonely_probability`` ask, and is no fat for its much water
     red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
         red marrow, even in their ends
@@ -203,6 +204,7 @@ class EdemaSettings:
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
+    wet_slope: float = 2.4
     red_other_side: tuple[float, float] = (1.2, 1.6)
     one_sided_contrast: float = 0.6
     one_sided_share: float = 3.0
