@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from scipy import ndimage
 
+from bmetk.anatomy import opposite_value
 from bmetk.edema.normalize import Level, NormalisedMarrow, usual_level
-from bmetk.edema.volume import Float32Array, MarrowVolume
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
 
 PIXEL_MM = 0.9
 """In-plane size that the network looks at."""
@@ -34,9 +35,12 @@ class Told(IntEnum):
 
 _CORE_MM = 1.5
 _CORE_SHARE = 0.35
-USUAL_BASE = (0.6, 1.4)
+_USUAL_BASE = (0.6, 1.4)
 DEPTH_MM = 6.0
 UNKNOWN_RED = 0.5
+_BRIGHTER, _FILLED_FLUID, _FILLED_T1, _OTHER_ML = 1.3, 1.6, 0.9, 5.0
+"""A lesion fills a bone whose usual level and median of fluid are so many times the other side's, with less than
+this share of its T1, if so much of the other side is seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +62,35 @@ def normal_levels(volume: MarrowVolume) -> NormalLevels:
     everywhere = usual_level(volume.fluid[core])
     base = np.full(volume.fluid.shape, everywhere.value, np.float32)
     spread = np.full(volume.fluid.shape, everywhere.spread, np.float32)
-    for value in volume.values():
+    own = {value: usual_level(volume.fluid[core & (volume.bones == value)]) for value in volume.values()}
+    for value in own:
+        level = _normal_level(value, own, everywhere, core, volume)
         inside = volume.bones == value
-        own = usual_level(volume.fluid[core & inside])
-        level = own if _is_usual(own, everywhere) else everywhere
         base[inside], spread[inside] = level.value, level.spread
     return NormalLevels(base, spread)
+
+
+def _normal_level(
+    value: int, own: Mapping[int, Level], everywhere: Level, core: BoolArray, volume: MarrowVolume
+) -> Level:
+    """Choose what a bone is compared with: itself, the other side where a lesion fills it, or all bones."""
+    other = opposite_value(value)
+    brighter = other in own and own[value].value > _BRIGHTER * own[other].value
+    if brighter and _is_filled(value, other, core, volume):
+        return own[other]
+    return own[value] if _is_usual(own[value], everywhere) else everywhere
+
+
+def _is_filled(value: int, other: int, core: BoolArray, volume: MarrowVolume) -> bool:
+    """Tell whether a bone is far brighter than the other side's, and darker on T1."""
+    if volume.t1 is None:
+        return False
+    here, there = core & (volume.bones == value), core & (volume.bones == other)
+    if np.count_nonzero(there) * volume.grid.voxel_ml < _OTHER_ML:
+        return False
+    brighter = float(np.median(volume.fluid[here])) / max(float(np.median(volume.fluid[there])), 1e-6)
+    darker = float(np.median(volume.t1[here])) / max(float(np.median(volume.t1[there])), 1e-6)
+    return brighter > _FILLED_FLUID and darker < _FILLED_T1
 
 
 def _core(volume: MarrowVolume) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -78,7 +105,7 @@ def _core(volume: MarrowVolume) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_
 
 def _is_usual(own: Level, everywhere: Level) -> bool:
     """Tell whether a bone's normal marrow is about as bright as that of all bones."""
-    low, high = USUAL_BASE
+    low, high = _USUAL_BASE
     return bool(low <= own.value / max(everywhere.value, 1e-6) <= high)
 
 

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage, special
 
-from bmetk.edema.describe import USUAL_BASE
 from bmetk.edema.normalize import Level, usual_level
 from bmetk.edema.pieces import connect, connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 
+_BRIGHT_BASE = 1.6
+"""Usual level of a bone against that of all bones, from which on it may be full of edema."""
 _CORE_MM = 2.0
 _HALF_Z = 3.0
 _LEAST_CONTRAST = 0.2
@@ -108,7 +109,7 @@ def _level_of(
 ) -> Level:
     """Take a bone's own marrow for normal, unless it is full of edema."""
     level = usual_level(signal)
-    bright = level.value > USUAL_BASE[1] * everywhere.value
+    bright = level.value > _BRIGHT_BASE * everywhere.value
     full = bright and float((likely >= settings.least_probability).mean()) >= _FILLED
     return everywhere if full else level
 

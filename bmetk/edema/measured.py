@@ -116,7 +116,7 @@ def measured_pieces(
             weak = _weak_part(part, signals.contrast[box], volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
-                yield _measure(one, box, signals, volume, other_side, edema, settings)
+                yield _measure(one, box, signals, volume, other_side, edema)
 
 
 def _weak_part(
@@ -138,11 +138,14 @@ def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, .
 
 
 def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:
-    """Tell for each bone how much contrast the same bone of the other side has at its brightest tenth."""
+    """Tell how bright the brightest tenth of the other side's bone is, where red marrow may be."""
     bright = {}
     present = set(volume.values())
     for value in present & {opposite_value(other) for other in present}:
         marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.other_side_depth_mm)
+        red = marrow & ~volume.yellow
+        if np.count_nonzero(red) * volume.grid.voxel_ml >= settings.other_side_ml:
+            marrow = red
         if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.other_side_ml:
             bright[opposite_value(value)] = float(np.quantile(signals.contrast[marrow], _BRIGHT_QUANTILE))
     return bright
@@ -155,7 +158,6 @@ def _measure(
     volume: MarrowVolume,
     other_side: Mapping[int, float],
     edema: BoolArray,
-    settings: EdemaSettings,
 ) -> Piece:
     here = signals.crop(box)
     assert here.t1 is not None

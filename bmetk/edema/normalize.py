@@ -36,8 +36,7 @@ _NEAR_MM = 10.0
 _LEAST_FAT_SHARE = 0.02
 """Share of the surroundings that is fat, below which there is none."""
 _FAR_DIMMER, _AS_FATTY, _BONE_ML = 0.7, 0.9, 5.0
-"""A lesion fills the bones where so much marrow of one bone is as fatty as theirs and so much dimmer: the mode
-of all is the lesion's then."""
+"""Where so much marrow of one bone is as fatty as all and so much dimmer, the mode of all is a lesion's."""
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 

@@ -20,6 +20,7 @@ _LEAST_YELLOW = 0.1
 _FAT = "unsuppressed fat"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
+_BOTH = "red marrow of both sides"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
@@ -100,7 +101,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
     known = piece.bone not in kinds.unknown  # in others the network's doubt says little
     if known and (reason := _why_no_lesion(piece, lesions, kinds, settings)):
         return reason
-    if _is_soft(piece, settings):
+    if _is_soft(piece, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
@@ -109,7 +110,8 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
     """Judge a piece of a bone that the network knows by itself."""
     if piece.end >= settings.end_share and piece.bone not in kinds.fatty:  # these are thin
         return _END
-    if 0 < piece.water < settings.least_water:
+    likely_end = piece.yellow >= settings.yellow_share and piece.likely >= settings.one_sided_probability
+    if 0 < piece.water < settings.least_water and not likely_end:
         return _DRY
     if _is_doubtful(piece, lesions, settings):
         return _DOUBTFUL
@@ -137,7 +139,7 @@ def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it lies in the end of a bone and has lost T1 signal that the marrow around it has."""
-    return piece.yellow >= settings.all_yellow_share and settings.red_loss_alone < piece.step < np.inf
+    return piece.yellow >= settings.all_yellow_share and settings.around_loss < piece.step < np.inf
 
 
 def _is_soft(piece: Piece, settings: EdemaSettings) -> bool:
@@ -145,6 +147,12 @@ def _is_soft(piece: Piece, settings: EdemaSettings) -> bool:
     doubted = piece.volume_ml < settings.soft_doubted_ml and piece.likely < settings.soft_probability
     small = piece.volume_ml < settings.soft_ml or doubted
     return small and 0 < piece.water_slope < settings.soft_water_slope
+
+
+def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is as dark on T1 as muscle, without the water of marrow so dark."""
+    dark = piece.lost >= settings.muscle_loss and piece.likely < settings.sure_probability
+    return dark and 0 < piece.water_slope < settings.muscle_water_slope
 
 
 def _is_vessel(piece: Piece, settings: EdemaSettings) -> bool:
@@ -206,9 +214,9 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
         return ""
     yellow = _is_yellow(piece, settings)
     little = piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability
-    little &= not (yellow and _fills_yellow(piece, settings))
+    little &= not (yellow and _is_end_lesion(piece, settings))
     if little or _is_symmetrical(piece, settings):
-        return _RED
+        return _RED if little else _BOTH
     if yellow:
         return ""
     bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
@@ -224,22 +232,32 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
     return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
 
 
+def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether what lost little T1 is a lesion of a bone's end nevertheless."""
+    likely = piece.likely >= settings.one_sided_probability
+    filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
+    in_end = piece.yellow >= settings.all_yellow_share
+    return filling or (in_end and likely) or _is_darker_than_around(piece, settings)
+
+
 def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies where red marrow may be, has its water, and the other side is as bright."""
-    red = piece.yellow < _LEAST_YELLOW and 0 < piece.water_slope < settings.red_water_slope[0]
-    return (
-        red
-        and np.isfinite(piece.other_side)
-        and piece.contrast < settings.red_other_side[0] * piece.other_side
-    )
+    """Tell whether it lies where red marrow may be, and the other side is as bright."""
+    there = piece.yellow < _LEAST_YELLOW and np.isfinite(piece.other_side)
+    return bool(there and piece.contrast < settings.red_other_side[0] * piece.other_side)
 
 
 def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
-    dry = 0 < piece.water_slope < settings.soft_water_slope and piece.likely < settings.sure_probability
     large = piece.volume_ml >= settings.large_ml and piece.yellow >= settings.yellow_share
     placed = large or _fills_yellow(piece, settings)
-    return placed and piece.likely >= settings.yellow_probability and not dry
+    likely = piece.likely >= settings.yellow_probability or _is_darker_than_around(piece, settings)
+    return placed and likely and not _is_dry(piece, settings)
+
+
+def _is_dry(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
+    bounds = zip(settings.dry_probability, settings.dry_water_slope, strict=True)
+    return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
 
 
 def _fills_yellow(piece: Piece, settings: EdemaSettings) -> bool:

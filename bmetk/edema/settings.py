@@ -93,6 +93,8 @@ class EdemaSettings:
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline
     soft_doubted_ml, soft_probability : so is what is smaller than this and less likely in the mean
+    muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
+        so much T1 with less of water's signal than this for each share
     end_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of which
         this bone ends, is what lies beside it
     least_water : 0 to 1; share of water's signal, where it is known, that a lesion has at least in the mean
@@ -109,7 +111,7 @@ class EdemaSettings:
         where it is less likely than ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners, but
-        for what lies in the end of a bone and lost ``red_loss_alone`` beyond the marrow around
+        for ``around_loss``
     red_deviations, red_probability : in bones that may hold red marrow, what stands out of the bone's scatter
         by less than the first and is less likely than the second in the mean is red marrow; what passes both
         is sure, too, unless it has too little water for the T1 lost
@@ -118,12 +120,12 @@ class EdemaSettings:
     clear_deviations, wet_slope : what is so clear, and stands out of the bone's scatter so far or has more of
         water's signal for each share of T1 lost than the second, need not be as likely as
         ``large_probability`` and ``lonely_probability`` ask, and is no fat for its much water
+    around_loss : what lost more T1 than this beyond the marrow around, in the end of a bone, is no fat
     red_loss_alone : in the same bones, what has lost less T1 and is less likely than ``red_probability`` is
         red marrow, even in their ends
-    red_other_side : in the same bones, what lies where red marrow may be, has less of water's signal for the
-        T1 lost than the first of ``red_water_slope``, and less than the first of these times the contrast of
-        the brightest tenth of the other side's bone, is red marrow; what has more than the second is no red
-        marrow beside a lesion
+    red_other_side : in the same bones, what lies where red marrow may be, with less than the first of these
+        times the contrast of the brightest tenth of the other side's bone, is red marrow; what has more than
+        the second is no red marrow beside a lesion
     one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
         so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
         is symmetrical, and need not be as likely
@@ -136,6 +138,8 @@ class EdemaSettings:
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
         is not believed
+    dry_probability, dry_water_slope : the ends of these bones count as others where what they show is less
+        likely than one of these, with less of water's signal than its partner for each share of T1 lost
     threads : processor threads of the network
 
     Raises
@@ -185,6 +189,8 @@ class EdemaSettings:
     soft_water_slope: float = 0.85
     soft_doubted_ml: float = 2.0
     soft_probability: float = 0.75
+    muscle_loss: float = 0.5
+    muscle_water_slope: float = 1.1
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.2
     end_share: float = 0.9
@@ -195,17 +201,18 @@ class EdemaSettings:
     fat_loss: float = 0.06
     all_yellow_share: float = 0.9
     fat_slope: float = 4.0
-    fat_nearby: tuple[float, float] = (0.4, 0.05)
-    fat_nearby_loss: tuple[float, float] = (0.3, 0.12)
-    fat_nearby_probability: tuple[float, float] = (1.1, 0.66)
+    fat_nearby: tuple[float, ...] = (0.4, 0.05, 0.8)
+    fat_nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.45)
+    fat_nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.75)
     red_deviations: float = 3.2
     red_probability: float = 0.85
     red_loss_alone: float = 0.12
+    around_loss: float = 0.09
     clear_water_slope: float = 1.4
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
     wet_slope: float = 2.4
-    red_other_side: tuple[float, float] = (1.2, 1.6)
+    red_other_side: tuple[float, float] = (1.3, 1.6)
     one_sided_contrast: float = 0.6
     one_sided_share: float = 3.0
     one_sided_probability: float = 0.75
@@ -215,7 +222,9 @@ class EdemaSettings:
     yellow_ml: float = 10.0
     yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.78, 0.85)
-    red_water_slope: tuple[float, float] = (1.4, 1.2)
+    red_water_slope: tuple[float, float] = (1.65, 1.2)
+    dry_probability: tuple[float, float] = (0.9, 0.8)
+    dry_water_slope: tuple[float, float] = (0.85, 1.2)
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     threads: int = 2
 
