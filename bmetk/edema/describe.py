@@ -39,8 +39,8 @@ _USUAL_BASE = (0.6, 1.4)
 DEPTH_MM = 6.0
 UNKNOWN_RED = 0.5
 _BRIGHTER, _FILLED_FLUID, _FILLED_T1, _OTHER_ML = 1.3, 1.6, 0.9, 5.0
-"""A lesion fills a bone whose usual level and median of fluid are so many times the other side's, with less than
-this share of its T1, if so much of the other side is seen."""
+"""A lesion fills a bone whose usual level and median of fluid are so many times the other side's, with less
+than this share of its T1, if so much of the other side is seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
