@@ -214,7 +214,7 @@ class EdemaSettings:
     wet_slope: float = 2.4
     red_other_side: tuple[float, float] = (1.3, 1.6)
     one_sided_contrast: float = 0.6
-    one_sided_share: float = 3.0
+    one_sided_share: float = 2.5
     one_sided_probability: float = 0.75
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
