@@ -200,11 +200,11 @@ def _t1_step(
     assert signals.t1 is not None
     pad = [int(np.ceil(_AROUND_MM[1] / s)) for s in volume.grid.spacing_mm]
     wide = tuple(slice(max(0, s.start - n), s.stop + n) for s, n in zip(box, pad, strict=True))
-    piece = np.zeros_like(edema)
-    piece[box] = inside
+    piece = np.zeros_like(edema[wide])
+    piece[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))] = inside
     marrow = (volume.bones[wide] == bone) & (volume.depth_mm[wide] > _AROUND_DEPTH_MM) & volume.covered[wide]
-    away = ndimage.distance_transform_edt(~piece[wide], sampling=volume.grid.spacing_mm)
+    away = ndimage.distance_transform_edt(~piece, sampling=volume.grid.spacing_mm)
     around = marrow & ~edema[wide] & (away > _AROUND_MM[0]) & (away < _AROUND_MM[1])
     if np.count_nonzero(around) * volume.grid.voxel_ml < _AROUND_ML:
         return np.inf
-    return float(np.median(signals.t1[wide][around]) - np.median(signals.t1[piece]))
+    return float(np.median(signals.t1[wide][around]) - np.median(signals.t1[box][inside]))
