@@ -127,7 +127,7 @@ def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
     if near and piece.step < settings.fat_loss and unsure and piece.yellow >= settings.all_yellow_share:
         return True
     doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
-    if piece.water_slope > settings.fat_slope and (near or doubted):
+    if piece.water > settings.fat_slope * lost and (near or doubted):
         return True
     if _is_darker_than_around(piece, settings):
         return False
@@ -157,6 +157,8 @@ def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_vessel(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
+    if piece.water <= 0 and piece.likely >= settings.doubtful_probability[0]:  # no muscle tells the water
+        return False
     little = piece.lost < settings.vessel_loss or piece.water_slope > settings.vessel_water_slope
     return little and piece.volume_ml < settings.soft_ml and piece.likely < settings.sure_probability
 
@@ -173,11 +175,15 @@ def _stands_clear(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is far brighter than the same bone of the other side, and no place of red marrow."""
-    dimmest = max(settings.one_sided_contrast, settings.one_sided_share * piece.other_side)
-    told = piece.yellow >= settings.yellow_share or piece.likely >= settings.one_sided_probability
-    told &= not 0 < piece.water_slope < settings.red_water_slope[1]
-    return told and piece.volume_ml >= settings.large_ml and piece.contrast >= dimmest
+    """Tell whether it is far brighter than the same bone of the other side, or brighter and far wetter."""
+    if piece.volume_ml < settings.large_ml or piece.contrast < settings.one_sided_contrast:
+        return False
+    likely = piece.likely >= settings.one_sided_probability
+    told = likely or piece.yellow >= settings.yellow_share
+    if told and piece.contrast >= settings.one_sided_share * piece.other_side:
+        return True
+    wet = piece.water >= settings.one_sided_water and piece.water_slope >= settings.red_water_slope[1]
+    return likely and wet and piece.contrast >= settings.red_other_side[0] * piece.other_side
 
 
 def _is_sure(piece: Piece, settings: EdemaSettings) -> bool:

@@ -25,6 +25,7 @@ _SHARES = (
     "faint_share",
     "soft_probability",
     "one_sided_probability",
+    "one_sided_water",
     "sure_probability",
     "large_probability",
     "yellow_share",
@@ -100,15 +101,17 @@ class EdemaSettings:
     least_water : 0 to 1; share of water's signal, where it is known, that a lesion has at least in the mean
         (0.24 in the weakest of five simulators)
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, less likely than ``sure_probability``,
-        and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or cyst
+        and has lost less T1 or has more of water's signal than this for each share of it, is a vessel or
+        cyst; where no muscle tells water, only what is less likely than the first of ``doubtful_probability``
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
     fat_loss : what has lost less of its T1 signal is unsuppressed fat
     all_yellow_share : near bright fat so is what is not sure, lies in regions without red marrow by this
         share, and has lost less than ``fat_loss`` beyond the marrow around it
-    fat_slope : so is what has more of water's signal than this for each share of T1 lost, near bright fat or
-        where it is less likely than ``large_probability``
+    fat_slope : so is what has more of water's signal than this for each share of T1 lost, be it of the
+        reference or of the marrow around, near bright fat or where it is less likely than
+        ``large_probability``
     fat_nearby, fat_nearby_loss, fat_nearby_probability : and where more of the fat nearby than one of the
         first is not suppressed, what has lost less T1 and is less likely in the mean than its partners, but
         for ``around_loss``
@@ -129,8 +132,9 @@ class EdemaSettings:
     one_sided_contrast, one_sided_share : what is larger than ``large_ml``, has more contrast than this, and
         so many times that of the brightest tenth of the same bone of the other side, is no red marrow, which
         is symmetrical, and need not be as likely
-    one_sided_probability : outside of regions without red marrow it must be at least so likely; anywhere it
-        must have more of water's signal for the T1 lost than the second of ``red_water_slope``
+    one_sided_probability : outside of regions without red marrow it must be at least so likely
+    one_sided_water : what is so likely, and holds this share of water's signal, more than the second of
+        ``red_water_slope`` for the T1 lost, need only have the first of ``red_other_side``
     other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
@@ -215,6 +219,7 @@ class EdemaSettings:
     red_other_side: tuple[float, float] = (1.3, 1.6)
     one_sided_contrast: float = 0.6
     one_sided_share: float = 2.5
+    one_sided_water: float = 0.4
     one_sided_probability: float = 0.75
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0

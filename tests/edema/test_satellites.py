@@ -220,6 +220,12 @@ def test_a_small_piece_brighter_than_its_lost_t1_allows_is_a_vessel(
     assert run(6.0, t1, fatty=[1, 2], water_share=share, likely=0.85) == (True, True)
 
 
+@pytest.mark.parametrize(("likely", "kept"), [(0.75, False), (0.8, True)])
+def test_where_no_muscle_tells_water_a_likely_piece_is_no_vessel(likely: float, kept: bool) -> None:
+    edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=likely, water_share=0.0)
+    assert without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0].any() == kept
+
+
 def test_a_small_bright_piece_of_an_unknown_bone_is_no_vessel_for_the_network_s_doubt() -> None:
     edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=0.85)
     kept = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
@@ -254,6 +260,15 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
         assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
 
 
+@pytest.mark.parametrize(("around", "kept"), [(1.0, False), (1.15, True)])
+def test_much_water_is_no_fat_where_the_marrow_around_has_far_more_t1(around: float, kept: bool) -> None:
+    large = (slice(1, 7), slice(5, 35), slice(2, 24))
+    edema, signals, volume = scene([(large, 6.0, 0.88)], likely=0.86, water_share=0.12, unsuppressed=0.08)
+    signals.t1[~edema] = around
+    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    assert found.any() == kept
+
+
 @pytest.mark.parametrize(
     ("likely", "unsuppressed", "kept"), [(0.655, 0.1, False), (0.8, 0.1, True), (0.655, 0.0, True)]
 )
@@ -279,10 +294,11 @@ def one_sided(
     likely: float = 0.8,
     yellow: bool = False,
     water_share: float = 0.16,
+    t1: float = 0.8,
 ) -> bool:
     """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
     edema, signals, volume = scene(
-        [(LESION, 1.6, 0.8)], likely=likely, noise=1.0, yellow=yellow, water_share=water_share
+        [(LESION, 1.6, t1)], likely=likely, noise=1.0, yellow=yellow, water_share=water_share
     )
     volume.bones[volume.bones == 2] = other
     signals.contrast[volume.bones == other] = other_contrast
@@ -300,9 +316,19 @@ def test_where_red_marrow_may_be_it_must_be_likely():
     assert one_sided(0.2, likely=0.7, yellow=True)
 
 
-def test_red_marrow_of_one_side_is_known_by_its_little_water():
-    assert not one_sided(0.2, water_share=0.1)
-    assert one_sided(0.2, water_share=0.0)  # no muscle tells it
+def test_a_lesion_within_red_marrow_has_little_water_for_the_t1_lost_and_is_one_sided():
+    assert one_sided(0.2, t1=0.7)
+    assert not one_sided(0.8, t1=0.7)
+
+
+@pytest.mark.parametrize(
+    ("other", "water_share", "likely", "kept"),
+    [(1.1, 0.26, 0.8, True), (1.4, 0.26, 0.8, False), (1.1, 0.2, 0.77, False), (1.1, 0.26, 0.7, False)],
+)
+def test_what_is_wetter_than_red_marrow_need_not_be_as_much_brighter_than_the_other_side(
+    other: float, water_share: float, likely: float, kept: bool
+) -> None:
+    assert one_sided(other, water_share=water_share, likely=likely) == kept
 
 
 def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
