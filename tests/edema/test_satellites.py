@@ -328,7 +328,7 @@ def test_a_lesion_within_red_marrow_has_little_water_for_the_t1_lost_and_is_one_
 def test_what_is_wetter_than_red_marrow_need_not_be_as_much_brighter_than_the_other_side(
     other: float, water_share: float, likely: float, kept: bool
 ) -> None:
-    assert one_sided(other, water_share=water_share, likely=likely) == kept
+    assert one_sided(other, t1=0.7, water_share=water_share, likely=likely) == kept
 
 
 def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
