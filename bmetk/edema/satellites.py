@@ -18,6 +18,7 @@ from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 
 _LEAST_YELLOW = 0.1
 _FAT = "unsuppressed fat"
+_ALIKE = "as bright as fat on T1"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
 _BOTH = "red marrow of both sides"
@@ -26,7 +27,7 @@ _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL})
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion. In a ray or a toe
 that may look like a vessel or a tendon."""
 
@@ -81,7 +82,7 @@ def remnants(
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:
     """Say what speaks against each piece: beside all that is no fat, then beside what is believed."""
-    reasons = [_FAT if _is_fat(piece, settings) else "" for piece in pieces]
+    reasons = [_why_fat(piece, settings) for piece in pieces]
     for _ in range(2):
         left = [piece for piece, reason in zip(pieces, reasons, strict=True) if not reason]
         reasons = [
@@ -116,6 +117,13 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
     if _is_doubtful(piece, lesions, settings):
         return _DOUBTFUL
     return _VESSEL if _is_vessel(piece, settings) else ""
+
+
+def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
+    """Say whether it is fat; where all fat nearby is suppressed it only looks so."""
+    if not _is_fat(piece, settings):
+        return ""
+    return _FAT if piece.fat >= settings.sure_fat else _ALIKE
 
 
 def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:

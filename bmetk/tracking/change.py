@@ -20,7 +20,8 @@ class TrackingSettings:
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
     sure_share : 0 to 1; a volume whose interval reaches below this share of itself is in doubt
     rest_share : 0 to 1; likewise for what may be left of a lesion on record
-    sure_fraction : 0 to 1; and counts from this share of the region on
+    sure_fraction, rest_fraction : 0 to 1; and counts from this share of the region on; what may be left of a
+        lesion from the second
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -42,6 +43,7 @@ class TrackingSettings:
     sure_share: float = 0.25
     rest_share: float = 0.18
     sure_fraction: float = 0.15
+    rest_fraction: float = 0.1
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
@@ -57,6 +59,7 @@ class TrackingSettings:
             "sure_share",
             "rest_share",
             "sure_fraction",
+            "rest_fraction",
             "minimum_coverage",
             "resolved_coverage",
             "change_fraction",
@@ -92,15 +95,15 @@ def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
     """Tell whether a point shows edema at or above the detection limit."""
     if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
         return False
-    return _is_sure(point, settings.sure_share, settings)
+    return _is_sure(point, settings.sure_share, settings.sure_fraction)
 
 
-def _is_sure(point: RegionPoint, share: float, settings: TrackingSettings) -> bool:
+def _is_sure(point: RegionPoint, share: float, fraction: float) -> bool:
     """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that."""
     edema_ml = point.edema_ml or 0.0
     if point.edema_ml_low is None or point.edema_ml_low > share * edema_ml:
         return True
-    return edema_ml >= settings.sure_fraction * (point.bone_ml or 0.0)
+    return edema_ml >= fraction * (point.bone_ml or 0.0)
 
 
 def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: TrackingSettings) -> bool:
@@ -112,7 +115,7 @@ def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: Tracki
     if edema_ml < settings.detection_ml:
         return False
     enough = edema_ml >= _least_ml(point.bone_ml, settings)
-    enough = enough and _is_sure(point, settings.rest_share, settings)
+    enough = enough and _is_sure(point, settings.rest_share, settings.rest_fraction)
     return enough or change_over_sdc > -1
 
 

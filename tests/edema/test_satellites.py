@@ -166,7 +166,7 @@ def test_weak_marrow_that_touches_a_lesion_is_judged_by_itself(t1_beside: float,
     believed, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
     assert believed[LESION].all()
     assert bool(believed[touching].any()) == kept
-    assert set(dropped_ml) == (set() if kept else {"unsuppressed fat"})
+    assert set(dropped_ml) == (set() if kept else {"as bright as fat on T1"})
 
 
 def test_remnants_are_told_from_red_marrow_by_their_water() -> None:
@@ -279,9 +279,13 @@ def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1
     assert run(3.0, 0.91, fatty=[1, 2], **scanned) == (True, kept)
 
 
-@pytest.mark.parametrize(("t1", "open_to_doubt"), [(0.8, True), (0.97, False)])
-def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(t1: float, open_to_doubt: bool) -> None:
-    edema, signals, volume = scene([(BESIDE, 1.5, t1)], noise=1.0, likely=0.6)
+@pytest.mark.parametrize(
+    ("t1", "unsuppressed", "open_to_doubt"), [(0.8, 0.0, True), (0.97, 0.0, True), (0.97, 0.5, False)]
+)
+def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(
+    t1: float, unsuppressed: float, open_to_doubt: bool
+) -> None:
+    edema, signals, volume = scene([(BESIDE, 1.5, t1)], noise=1.0, likely=0.6, unsuppressed=unsuppressed)
     kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert not kept.any()
     assert np.array_equal(doubtful, edema & open_to_doubt)

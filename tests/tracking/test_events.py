@@ -97,6 +97,8 @@ def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     assert kinds(knee(0, 0.0), doubtful(knee(90, 0.3), bone_ml=1.5)) == ["new"]
     assert kinds(knee(0, 20.0), doubtful(knee(90, 1.2))) == ["baseline", "resolved"]
     assert kinds(knee(0, 2.2), doubtful(knee(90, 2.0))) == ["baseline", "unchanged"]
+    assert kinds(knee(0, 20.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == ["baseline", "decreased"]
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == []
 
 
 def test_in_a_small_bone_a_speck_is_edema_where_edema_is_on_record() -> None:
