@@ -19,7 +19,8 @@ class TrackingSettings:
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
     sure_share : 0 to 1; a volume whose interval reaches below this share of itself is in doubt
-    rest_share : 0 to 1; likewise for what may be left of a lesion on record
+    rest_share, sure_ml : 0 to 1, and mL; likewise for what may be left of a lesion on record, and for what is
+        larger than this
     sure_fraction, rest_fraction : 0 to 1; and counts from this share of the region on; what may be left of a
         lesion from the second
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
@@ -42,6 +43,7 @@ class TrackingSettings:
     speck_fraction: float = 0.12
     sure_share: float = 0.25
     rest_share: float = 0.18
+    sure_ml: float = 3.0
     sure_fraction: float = 0.15
     rest_fraction: float = 0.1
     minimum_coverage: float = 0.5
@@ -69,7 +71,7 @@ class TrackingSettings:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"tracking.{name} must lie between 0 and 1, got {getattr(self, name)}")
-        for name in ("detection_ml", "speck_ml", "change_ml"):
+        for name in ("detection_ml", "speck_ml", "sure_ml", "change_ml"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
         if self.episode_days < 0:
@@ -95,7 +97,8 @@ def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
     """Tell whether a point shows edema at or above the detection limit."""
     if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
         return False
-    return _is_sure(point, settings.sure_share, settings.sure_fraction)
+    share = settings.sure_share if point.edema_ml < settings.sure_ml else settings.rest_share
+    return _is_sure(point, share, settings.sure_fraction)
 
 
 def _is_sure(point: RegionPoint, share: float, fraction: float) -> bool:

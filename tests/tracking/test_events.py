@@ -88,8 +88,8 @@ def test_what_is_left_of_a_little_edema_is_no_speck() -> None:
 def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     """In a region of 60 mL; in a toe the interval of all edema does, and it counts by its share."""
 
-    def doubtful(exam: ExamResult, bone_ml: float = 60.0) -> ExamResult:
-        rows = (replace(row, edema_ml_low=0.0, bone_ml=bone_ml) for row in exam.measurements)
+    def doubtful(exam: ExamResult, bone_ml: float = 60.0, low_ml: float = 0.0) -> ExamResult:
+        rows = (replace(row, edema_ml_low=low_ml, bone_ml=bone_ml) for row in exam.measurements)
         return replace(exam, measurements=tuple(rows))
 
     assert kinds(knee(0, 0.0), knee(90, 2.0)) == ["new"]
@@ -99,6 +99,8 @@ def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     assert kinds(knee(0, 2.2), doubtful(knee(90, 2.0))) == ["baseline", "unchanged"]
     assert kinds(knee(0, 20.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == ["baseline", "decreased"]
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == []
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.4)) == []
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 4.0), low_ml=0.8)) == ["new"]
 
 
 def test_in_a_small_bone_a_speck_is_edema_where_edema_is_on_record() -> None:
