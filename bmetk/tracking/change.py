@@ -45,7 +45,7 @@ class TrackingSettings:
     rest_share: float = 0.18
     sure_ml: float = 3.0
     sure_fraction: float = 0.15
-    rest_fraction: float = 0.1
+    rest_fraction: float = 0.09
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.15
