@@ -113,21 +113,30 @@ def measured_pieces(
         inside = labels[box] == number
         for part in _divide(inside, signals.fat[box] > settings.fat_nearby[0], least):
             bone = int(np.bincount(volume.bones[box][part]).argmax())
-            weak = _weak_part(part, signals.contrast[box], volume, other_side.get(bone, 0.0), settings)
+            weak = _weak_part(part, box, signals, volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
                 yield _measure(one, box, signals, volume, other_side, edema)
 
 
 def _weak_part(
-    part: BoolArray, contrast: Float32Array, volume: MarrowVolume, other_side: float, settings: EdemaSettings
+    part: BoolArray,
+    box: Box,
+    signals: Signals,
+    volume: MarrowVolume,
+    other_side: float,
+    settings: EdemaSettings,
 ) -> BoolArray:
-    """Mark what is far weaker than the rest; less far, where the other side shows marrow as bright."""
+    """Mark what is far weaker than the rest, and what is no brighter than the other side.
+
+    Where no red marrow is, the other side tells only of what is weaker than the rest, too.
+    """
+    contrast, yellow = signals.contrast[box], volume.yellow[box]
     bright = float(np.quantile(contrast[part], _BRIGHT_QUANTILE))
     weak = contrast < settings.weak_share * bright
     if other_side > 0:
         smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
-        weak |= smooth < min(settings.weak_alike_share * bright, other_side)
+        weak |= (smooth < other_side) & (~yellow | (smooth < settings.weak_alike_share * bright))
     return np.asarray(part & weak)
 
 

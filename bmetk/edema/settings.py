@@ -82,8 +82,9 @@ class EdemaSettings:
     lesion_ml : lesions larger than this judge the small pieces beside them
     weak_share, weak_radius_mm : what touches a lesion, has less than this share of its bright level and is as
         wide as this, is judged by itself
-    weak_alike_share : so is what has less than this share, and is no brighter than the brightest tenth of the
-        same bone of the other side, smoothed within the piece and the slice by ``weak_smoothing_mm``
+    weak_alike_share : so is what is no brighter than the brightest tenth of the same bone of the other side,
+        smoothed within the piece and the slice by ``weak_smoothing_mm``; where no red marrow is, only with
+        less than this share
     faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed

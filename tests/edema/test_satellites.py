@@ -395,12 +395,14 @@ def test_amid_bright_fat_what_is_darker_on_t1_than_the_marrow_around_is_no_fat(
     assert found.any() == kept
 
 
-@pytest.mark.parametrize(("other_side", "kept"), [(2.5, False), (1.0, True)])
+@pytest.mark.parametrize(
+    ("contrast", "other_side", "kept"), [(2.2, 2.5, False), (2.2, 1.0, True), (2.6, 2.8, False)]
+)
 def test_what_touches_a_lesion_and_is_as_bright_as_the_other_side_is_judged_apart(
-    other_side: float, kept: bool
+    contrast: float, other_side: float, kept: bool
 ) -> None:
     beside = (slice(2, 6), slice(5, 25), slice(14, 25))
-    edema, signals, volume = scene([(LESION, 4.0, 0.6), (beside, 2.2, 0.7)], water_share=0.12)
+    edema, signals, volume = scene([(LESION, 4.0, 0.6), (beside, contrast, 0.7)], water_share=0.12)
     volume.bones[volume.bones == 2] = 101
     signals.contrast[volume.bones == 101] = other_side
     signals.likely[beside] = 0.85
