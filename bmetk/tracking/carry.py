@@ -17,6 +17,8 @@ from bmetk.registration import BoneRegistrationSettings, register_bone
 from bmetk.tracking.frames import Bone, bone_number, bone_view
 
 CHECK_NAME = "bone_carried_over"
+_UNSURE_MM = 3.0
+"""Where edema was need not be known more closely than this: a ray of the foot may slide a little unseen."""
 
 
 def carry_bones(
@@ -109,6 +111,8 @@ def carry_edema(
     -------
     Mask on the grid of the exam
     """
+    chosen = settings or BoneRegistrationSettings()
+    loose = replace(chosen, maximal_unsure_mm=max(chosen.maximal_unsure_mm, _UNSURE_MM))
     own = result.exam.date
     before = [r for r in earlier if own is not None and r.exam.date is not None and r.exam.date < own]
     before.sort(key=lambda r: r.exam.date or date.min, reverse=True)
@@ -117,7 +121,7 @@ def carry_edema(
         label = result.bones.meaning.get(int(value))
         if label is not None:
             inside = result.bones.labels.array == value
-            carried |= inside & _last_edema((label.name, label.side), result, before, settings)
+            carried |= inside & _last_edema((label.name, label.side), result, before, loose)
     return Mask(carried, result.bones.grid)
 
 
@@ -125,7 +129,7 @@ def _last_edema(
     bone: Bone,
     result: ExamResult,
     before: Sequence[ExamResult],
-    settings: BoneRegistrationSettings | None,
+    settings: BoneRegistrationSettings,
 ) -> npt.NDArray[np.bool_]:
     """Carry the edema of the latest exam that shows a bone and can be registered in it."""
     nothing = np.zeros(result.bones.grid.shape, bool)

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bmetk.anatomy import Side
 from bmetk.errors import RegistrationError, SeriesMismatchError
 from bmetk.image import Mask, RigidTransform
+from bmetk.registration import BoneRegistrationSettings, register_bone
 from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, track
+from bmetk.tracking.frames import bone_view
 from tests.registration.bones import turned
 from tests.tracking.bones import FEMUR, knee, without_bones
 
@@ -140,6 +143,15 @@ def test_the_last_exam_before_tells_where_edema_was() -> None:
     later = knee(60, [], BENT)
     healed = [knee(0, [BALL], STILL), knee(30, [], STILL), knee(90, [BALL], STILL)]
     assert not carry_edema(later, healed, whole(later))
+
+
+def test_where_edema_was_is_known_closely_enough_in_a_bone_that_could_slide_a_little() -> None:
+    earlier, later = knee(0, [BALL], STILL), knee(60, [], BENT)
+    strict = BoneRegistrationSettings(maximal_unsure_mm=0.0)
+    femurs = [bone_view(exam, ("femur", Side.RIGHT), strict) for exam in (later, earlier)]
+    assert register_bone(*femurs).transform is not None
+    assert register_bone(*femurs, strict).transform is None
+    assert carry_edema(later, [earlier], whole(later), strict)
 
 
 def test_edema_is_carried_only_in_bones_that_are_asked_for() -> None:
