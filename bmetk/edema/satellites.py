@@ -265,10 +265,10 @@ def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     large = piece.volume_ml >= settings.large_ml and piece.yellow >= settings.yellow_share
     placed = large or _fills_yellow(piece, settings)
     likely = piece.likely >= settings.yellow_probability or _is_darker_than_around(piece, settings)
-    return placed and likely and not _is_dry(piece, settings)
+    return placed and likely and not _lacks_water(piece, settings)
 
 
-def _is_dry(piece: Piece, settings: EdemaSettings) -> bool:
+def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
     bounds = zip(settings.dry_probability, settings.dry_water_slope, strict=True)
     return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
