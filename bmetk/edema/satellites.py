@@ -22,12 +22,13 @@ _ALIKE = "as bright as fat on T1"
 _DOUBTFUL = "doubtful"
 _RED = "red marrow"
 _BOTH = "red marrow of both sides"
+_BESIDE = "red marrow beside a lesion"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE})
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _BESIDE})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion. In a ray or a toe
 that may look like a vessel or a tendon."""
 
@@ -243,7 +244,7 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
         return _RED
     if _is_sure(piece, settings):
         return ""
-    return "red marrow beside a lesion" if any(_is_red(piece, it, settings) for it in others) else ""
+    return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
 
 
 def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:

@@ -224,7 +224,7 @@ class EdemaSettings:
     one_sided_probability: float = 0.75
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
-    yellow_share: float = 0.4
+    yellow_share: float = 0.28
     yellow_ml: float = 10.0
     yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.78, 0.85)

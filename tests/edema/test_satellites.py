@@ -291,6 +291,22 @@ def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(
     assert np.array_equal(doubtful, edema & open_to_doubt)
 
 
+def test_red_marrow_beside_a_lesion_may_be_the_rest_of_another_one() -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)])
+    kept, doubtful, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert list(dropped_ml) == ["red marrow beside a lesion"]
+    assert kept[LESION].all()
+    assert doubtful[BESIDE].all()
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.2, False), (0.35, True)])
+def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow(share: float, kept: bool) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)], water_share=0.2)
+    volume.yellow[..., 40 : 40 + round(10 * share)] = True
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found[BESIDE].any() == kept
+
+
 def one_sided(
     other_contrast: float,
     *,
