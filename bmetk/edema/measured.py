@@ -136,7 +136,8 @@ def _weak_part(
     weak = contrast < settings.weak_share * bright
     if other_side > 0:
         smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
-        weak |= (smooth < other_side) & (~yellow | (smooth < settings.weak_alike_share * bright))
+        share = np.where(yellow, settings.weak_alike_share, 1.0)
+        weak |= smooth < np.minimum(share * bright, other_side)
     return np.asarray(part & weak)
 
 

@@ -263,7 +263,9 @@ def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
-    large = piece.volume_ml >= settings.large_ml and piece.yellow >= settings.yellow_share
+    wet = piece.water_slope >= settings.red_water_slope[1]
+    share = settings.wet_yellow_share if wet else settings.yellow_share
+    large = piece.volume_ml >= settings.large_ml and piece.yellow >= share
     placed = large or _fills_yellow(piece, settings)
     likely = piece.likely >= settings.yellow_probability or _is_darker_than_around(piece, settings)
     return placed and likely and not _lacks_water(piece, settings)

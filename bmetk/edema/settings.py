@@ -29,6 +29,7 @@ _SHARES = (
     "sure_probability",
     "large_probability",
     "yellow_share",
+    "wet_yellow_share",
     "all_yellow_share",
     "end_share",
     "least_water",
@@ -139,6 +140,8 @@ class EdemaSettings:
     other_side_ml, other_side_depth_mm : so much marrow, so deep, must be seen of the other side
     yellow_share, yellow_probability : 0 to 1; what is larger than ``large_ml``, lies in regions
         without red marrow by this share, and is at least so likely in the mean, is not red marrow
+    wet_yellow_share : less of it will do where muscle tells more water for the T1 lost than the second of
+        ``red_water_slope``
     yellow_ml : nor is what has so much in these regions, even if it lost little T1
     doubtful_probability, red_water_slope : 0 to 1; in bones that may hold red marrow, a lesion less likely
         than one of these in the mean, with less of water's signal than its partner for each share of T1 lost,
@@ -224,7 +227,8 @@ class EdemaSettings:
     one_sided_probability: float = 0.75
     other_side_ml: float = 5.0
     other_side_depth_mm: float = 2.0
-    yellow_share: float = 0.28
+    yellow_share: float = 0.4
+    wet_yellow_share: float = 0.28
     yellow_ml: float = 10.0
     yellow_probability: float = 0.65
     doubtful_probability: tuple[float, float] = (0.78, 0.85)

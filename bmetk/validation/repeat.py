@@ -1,7 +1,8 @@
 """Repeatability: the smallest change of a volume that is more than the scatter of repeated exams.
 
 1.96 times the standard deviation of the differences between two exams of the same lesion (Bland and Altman
-1986, doi:10.1016/S0140-6736(86)90837-8): in mL for small lesions, as a share of their mean for larger ones.
+1986, doi:10.1016/S0140-6736(86)90837-8): in mL for small lesions, as a share of their mean for larger ones,
+of its root for the largest.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +22,8 @@ from bmetk import __version__
 from bmetk.errors import InputError
 from bmetk.exam import ExamResult
 from bmetk.export import load_result, whole_folder
+from bmetk.tracking import TrackingSettings
+from bmetk.tracking.change import even_volume_ml
 from bmetk.validation.run import ExamScore
 from bmetk.validation.table import LEAST_ML, LESION_ML, Figure, figure_lines
 
@@ -27,6 +31,8 @@ VALIDATION_FILE = "validation.json"
 VALIDATION_SCHEMA = "bmetk.validation/1"
 _SIZES_ML = (LEAST_ML, LESION_ML, 5.0, 20.0, float("inf"))
 _NORMAL = 1.96
+_NORMAL_MEDIAN = 1.4826
+"""Standard deviation of normal values over the median of their absolutes."""
 _LEAST_PAIRS = 3
 _SAME_VIEW = 0.1
 
@@ -107,7 +113,8 @@ def packaged_pairs() -> tuple[RegionPair, ...]:
     """Read the repeated regions that the tracker's defaults rest on.
 
     Simulated lesions of the development population, examined twice a week apart with another pose, coil,
-    noise and protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline.
+    noise and protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline: regions
+    where both exams found edema that is there; what one of them missed is no scatter.
     """
     with (resources.files("bmetk.validation") / "data" / "repeats.csv").open(encoding="utf-8") as stream:
         rows = pd.read_csv(stream).to_dict("records")
@@ -139,6 +146,11 @@ def _deviation(values: Sequence[float]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+def _scatter(values: Sequence[float]) -> float:
+    """Take the standard deviation, or what the median makes of it, where single failures raise the first."""
+    return min(_deviation(values), _NORMAL_MEDIAN * float(np.median(np.abs(values))))
+
+
 def tracking_lines(pairs: Sequence[RegionPair]) -> tuple[str, ...]:
     """Write the settings of the tracker that the pairs ask for, as lines of TOML for ``--config``.
 
@@ -147,17 +159,18 @@ def tracking_lines(pairs: Sequence[RegionPair]) -> tuple[str, ...]:
     InputError
         If there are too few pairs with edema.
     """
-    large = [pair.difference_ml / pair.mean_ml for pair in pairs if pair.mean_ml >= LESION_ML]
+    even = partial(even_volume_ml, settings=TrackingSettings())
+    large = [pair.difference_ml / even(pair.mean_ml) for pair in pairs if pair.mean_ml >= LESION_ML]
     small = [pair.difference_ml for pair in pairs if LEAST_ML <= pair.mean_ml < LESION_ML]
     if len(large) < _LEAST_PAIRS:
         raise InputError(
             f"{len(large)} repeated regions hold {LESION_ML:g} mL of edema or more; "
             f"at least {_LEAST_PAIRS} are needed for a smallest detectable change"
         )
-    share = min(1.0, _NORMAL * _deviation(large))
+    share = min(1.0, _NORMAL * _scatter(large))
     lines = ["[tracking]", f"change_fraction = {share:.3f}"]
     if len(small) >= _LEAST_PAIRS:
-        lines.append(f"change_ml = {max(0.01, _NORMAL * _deviation(small)):.3f}")
+        lines.append(f"change_ml = {max(0.01, _NORMAL * _scatter(small)):.3f}")
     return tuple(lines)
 
 

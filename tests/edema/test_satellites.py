@@ -299,9 +299,15 @@ def test_red_marrow_beside_a_lesion_may_be_the_rest_of_another_one() -> None:
     assert doubtful[BESIDE].all()
 
 
-@pytest.mark.parametrize(("share", "kept"), [(0.2, False), (0.35, True)])
-def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow(share: float, kept: bool) -> None:
-    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)], water_share=0.2)
+@pytest.mark.parametrize(
+    ("share", "water_share", "kept"), [(0.2, 0.25, False), (0.35, 0.25, True), (0.35, 0.2, False)]
+)
+def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow_if_it_is_wet(
+    share: float, water_share: float, kept: bool
+) -> None:
+    edema, signals, volume = scene(
+        [(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)], water_share=water_share, likely=0.8
+    )
     volume.yellow[..., 40 : 40 + round(10 * share)] = True
     found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
     assert found[BESIDE].any() == kept

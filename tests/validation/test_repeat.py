@@ -50,7 +50,14 @@ def test_the_tracker_s_defaults_are_those_of_the_packaged_repeats() -> None:
     settings = tomllib.loads("\n".join(tracking_lines(pairs)))["tracking"]
     defaults = TrackingSettings()
     assert {name: getattr(defaults, name) for name in settings} == pytest.approx(settings, abs=0.005)
-    assert len([pair for pair in pairs if pair.mean_ml >= 1.0]) >= 10
+    assert len([pair for pair in pairs if pair.mean_ml >= 1.0]) >= 80
+
+
+def test_a_lesion_half_missed_in_one_exam_does_not_hide_smaller_changes() -> None:
+    missed = [RegionPair("hip", "femoral_neck", 8.0, 4.0)] * 40
+    lines = tracking_lines([*pairs(800, 8.0, 0.05), *missed])
+    share = tomllib.loads("\n".join(lines))["tracking"]["change_fraction"]
+    assert share == pytest.approx(1.96 * 0.05, rel=0.12)
 
 
 def test_a_region_that_one_exam_shows_more_of_is_no_repeat() -> None:
@@ -77,7 +84,7 @@ def test_a_site_s_own_repeats_become_settings_of_the_tracker(tmp_path: Path) -> 
     for number, ml in enumerate(((10.0, 11.0), (20.0, 18.0), (5.0, 5.5))):
         _save_pair(tmp_path / f"repeats/lesion_{number}", ml)
     lines = repeat_to(tmp_path / "out", tmp_path / "repeats")
-    shares = [1 / 10.5, 2 / 19, 0.5 / 5.25]
+    shares = [1 / 10.5, 2 / np.sqrt(17.0 * 19), 0.5 / 5.25]
     expected = 1.96 * float(np.sqrt(np.mean(np.square(shares))))
     settings = read_settings(tmp_path / "out/tracking.toml")
     assert settings.tracking.change_fraction == pytest.approx(expected, abs=0.001)
