@@ -300,7 +300,7 @@ def test_red_marrow_beside_a_lesion_may_be_the_rest_of_another_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "water_share", "kept"), [(0.2, 0.25, False), (0.35, 0.25, True), (0.35, 0.2, False)]
+    ("share", "water_share", "kept"), [(0.2, 0.25, False), (0.3, 0.25, True), (0.3, 0.2, False)]
 )
 def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow_if_it_is_wet(
     share: float, water_share: float, kept: bool
