@@ -191,14 +191,18 @@ def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
     told = likely or piece.yellow >= settings.yellow_share
     if told and piece.contrast >= settings.one_sided_share * piece.other_side:
         return True
-    wet = piece.water >= settings.one_sided_water and piece.water_slope >= settings.red_water_slope[1]
+    wet = piece.water >= settings.one_sided_water and _is_wet(piece, settings)
     return likely and wet and piece.contrast >= settings.red_other_side[0] * piece.other_side
+
+
+def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it has more of water's signal for the T1 lost than red marrow."""
+    return piece.water_slope >= settings.red_water_slope[1]
 
 
 def _is_sure(piece: Piece, settings: EdemaSettings) -> bool:
     stands_out = piece.deviations >= settings.red_deviations and piece.likely >= settings.red_probability
-    wet = piece.water_slope >= settings.red_water_slope[1]
-    return (stands_out and wet) or piece.likely >= settings.sure_probability
+    return (stands_out and _is_wet(piece, settings)) or piece.likely >= settings.sure_probability
 
 
 def _is_doubtful(piece: Piece, lesions: list[Piece], settings: EdemaSettings) -> bool:
@@ -263,8 +267,7 @@ def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
-    wet = piece.water_slope >= settings.red_water_slope[1]
-    share = settings.wet_yellow_share if wet else settings.yellow_share
+    share = settings.wet_yellow_share if _is_wet(piece, settings) else settings.yellow_share
     large = piece.volume_ml >= settings.large_ml and piece.yellow >= share
     placed = large or _fills_yellow(piece, settings)
     likely = piece.likely >= settings.yellow_probability or _is_darker_than_around(piece, settings)

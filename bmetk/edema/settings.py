@@ -108,7 +108,8 @@ class EdemaSettings:
     sure_probability, sure_fat : 0 to 1; what is at least so likely in the mean is not red marrow by
         comparison with a lesion; nor is it fat for the T1 signal that it lost, where less than this share of
         the fat nearby escaped its suppression
-    fat_loss : what has lost less of its T1 signal is unsuppressed fat
+    fat_loss : what has lost less of its T1 signal is unsuppressed fat, or looks so, where less than
+        ``sure_fat`` of the fat nearby escaped, and may yet be what is left of an earlier lesion
     all_yellow_share : near bright fat so is what is not sure, lies in regions without red marrow by this
         share, and has lost less than ``fat_loss`` beyond the marrow around it
     fat_slope : so is what has more of water's signal than this for each share of T1 lost, be it of the
