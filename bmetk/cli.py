@@ -22,6 +22,7 @@ from bmetk.console import (
     Config,
     Count,
     DemoOut,
+    First,
     Force,
     Jobs,
     JointName,
@@ -304,6 +305,7 @@ def validate(
     out: Out,
     part: Part = "all",
     count: Count = 20,
+    first: First = 0,
     population: Population = "test",
     jobs: Jobs = 1,
     patients: Patients = None,
@@ -319,7 +321,7 @@ def validate(
     if repeat is not None:
         say_all([*repeat_to(out, repeat, overwrite=force), f"settings: {out / 'tracking.toml'}"])
         return
-    plan = ValidationPlan(part, count, population, jobs, patients, steps)
+    plan = ValidationPlan(part, count, population, jobs, patients, steps, first)
     with progress(verbose) as on_progress:
         lines = validate_to(out, plan, settings=_settings(config), overwrite=force, on_progress=on_progress)
     say_all([*lines, f"report: {out / 'report.html'}"])

@@ -74,6 +74,10 @@ Steps = Annotated[
     Path | None,
     typer.Option("--steps", metavar="DIR", help="Keep each patient's score there; run again to go on."),
 ]
+First = Annotated[
+    int,
+    typer.Option("--first", min=0, help="Number of the first exam and patient: a set not yet looked at."),
+]
 Population = Annotated[str, typer.Option("--population", help="test or development.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Exams at a time.")]
 Repeat = Annotated[

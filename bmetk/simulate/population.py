@@ -28,6 +28,8 @@ from bmetk.simulate.spec import ExamSpec, LesionSpec, PatientSpec, SignSpec, Sub
 
 POPULATIONS = {"development": 1_000_000, "test": 2_000_000}
 """First seed of each population; each has a million."""
+MOST_SUBJECTS = 100_000
+"""How many exams of a kind a population holds, and how many patients."""
 
 Pattern = tuple[tuple[Region, ...], ...]
 
@@ -280,36 +282,36 @@ def _visit(
     )
 
 
-def population(name: str, count: int) -> tuple[PatientSpec, ...]:
-    """Draw the first ``count`` patients of a population.
+def population(name: str, count: int, *, first: int = 0) -> tuple[PatientSpec, ...]:
+    """Draw ``count`` patients of a population, from number ``first`` on.
 
     Raises
     ------
     UnknownNameError
         If the population is neither ``development`` nor ``test``.
     """
-    first = _first_seed(name)
-    return tuple(random_patient(first + n, f"{name}-{n:04d}") for n in range(count))
+    base = _first_seed(name)
+    return tuple(random_patient(base + n, f"{name}-{n:04d}") for n in range(first, first + count))
 
 
 def exam_population(
-    name: str, count: int, joint: Joint | None = None, *, healthy: bool = False
+    name: str, count: int, joint: Joint | None = None, *, healthy: bool = False, first: int = 0
 ) -> tuple[ExamSpec, ...]:
-    """Draw the first ``count`` single exams of a population; healthy ones are other people."""
-    first = _first_seed(name) + (500_000 if healthy else 0)
-    return tuple(random_exam(first + n, joint, healthy=healthy) for n in range(count))
+    """Draw ``count`` exams of a population, from number ``first`` on; healthy ones are other people."""
+    base = _first_seed(name) + (500_000 if healthy else 0)
+    return tuple(random_exam(base + n, joint, healthy=healthy) for n in range(first, first + count))
 
 
-def necrosis_population(name: str, count: int) -> tuple[ExamSpec, ...]:
-    """Draw the first ``count`` hips and ankles with osteonecrosis.
+def necrosis_population(name: str, count: int, *, first: int = 0) -> tuple[ExamSpec, ...]:
+    """Draw ``count`` hips and ankles with osteonecrosis, from number ``first`` on.
 
     Every second one has edema besides, every second hip a collapsed head.
     """
-    first = _first_seed(name) + 600_000
+    base = _first_seed(name) + 600_000
     exams = []
-    for n in range(count):
+    for n in range(first, first + count):
         joint = (Joint.HIP, Joint.HIP, Joint.ANKLE)[n % 3]
-        spec = random_exam(first + n, joint, healthy=n % 2 == 0)
+        spec = random_exam(base + n, joint, healthy=n % 2 == 0)
         side = (Side.RIGHT, Side.LEFT)[n % 2] if spec.side is Side.BOTH else spec.side
         collapse_mm = 4.0 + n % 3 if joint is Joint.HIP and n % 4 < 2 else 0.0
         signs = replace(spec.signs, osteonecrosis=side, collapse_mm=collapse_mm)
@@ -318,11 +320,11 @@ def necrosis_population(name: str, count: int) -> tuple[ExamSpec, ...]:
 
 
 def retest_population(
-    name: str, count: int, joint: Joint | None = None
+    name: str, count: int, joint: Joint | None = None, *, first: int = 0
 ) -> tuple[tuple[ExamSpec, ExamSpec], ...]:
-    """Draw the first ``count`` test-retest pairs of a population."""
-    first = _first_seed(name)
-    return tuple(retest_pair(first + n, joint) for n in range(count))
+    """Draw ``count`` test-retest pairs of a population, from number ``first`` on."""
+    base = _first_seed(name)
+    return tuple(retest_pair(base + n, joint) for n in range(first, first + count))
 
 
 def _first_seed(name: str) -> int:

@@ -41,19 +41,23 @@ class TrackerScores:
 
 
 def score_tracker(
-    count: int, population_name: str, jobs: int, settings: Settings, on_progress: Progress | None
+    count: int,
+    population_name: str,
+    jobs: int,
+    settings: Settings,
+    on_progress: Progress | None,
+    *,
+    first: int = 0,
 ) -> TrackerScores:
     """Score at least 40 drawn courses, 200 pairs a change, and a quarter of ``count`` pairs of images."""
     error = MeasurementError()
-    first = POPULATIONS[population_name]
-    courses = tuple(
-        score_course(first + number, settings, error) for number in range(max(LEAST_COURSES, count))
-    )
+    base = POPULATIONS[population_name] + first
+    courses = tuple(score_course(base + n, settings, error) for n in range(max(LEAST_COURSES, count)))
     changes = tuple(
         (name, score_changes(factor, kind, _PAIRS, settings, error)) for name, factor, kind in _CHANGES
     )
-    pairs = retest_population(population_name, (count + 3) // 4)
-    tasks = [(f"{population_name}-pair-{number:04d}", pair) for number, pair in enumerate(pairs)]
+    pairs = retest_population(population_name, (count + 3) // 4, first=first)
+    tasks = [(f"{population_name}-pair-{number:04d}", pair) for number, pair in enumerate(pairs, first)]
     bones = run_all(score_registration, tasks, jobs, "bones between exams", on_progress)
     return TrackerScores(courses, changes, tuple(pair for found in bones for pair in found))
 

@@ -16,13 +16,14 @@ from bmetk.export import whole_folder
 from bmetk.export.whole_folder import writing
 from bmetk.pipeline import Progress
 from bmetk.simulate.population import (
+    MOST_SUBJECTS,
     POPULATIONS,
     exam_population,
     necrosis_population,
     population,
     retest_population,
 )
-from bmetk.simulate.spec import PatientSpec
+from bmetk.simulate.spec import ExamSpec, PatientSpec
 from bmetk.validation.patients import PatientScore, score_patient
 from bmetk.validation.picture import draw_validation, draw_worst
 from bmetk.validation.repeat import (
@@ -72,11 +73,12 @@ class ValidationPlan:
     patients : followed from whole images; None for 40 where ``part`` is ``tracking``, else a quarter of
         ``count``
     steps : folder that keeps the score of each patient, so that a run that broke off goes on from there
+    first : number of the first exam, pair and patient of the population: a set that nobody has looked at
 
     Raises
     ------
     SettingsError
-        If the part or the population is not known.
+        If the part or the population is not known, or the set reaches beyond the population.
     """
 
     part: str = "all"
@@ -85,6 +87,7 @@ class ValidationPlan:
     jobs: int = 1
     patients: int | None = None
     steps: Path | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (("part", PARTS), ("population", POPULATIONS)):
@@ -92,6 +95,10 @@ class ValidationPlan:
                 raise SettingsError(
                     f"--{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
                 )
+        if not 0 <= self.first <= MOST_SUBJECTS - max(self.count, self.tracked):
+            raise SettingsError(
+                f"--first must lie between 0 and {MOST_SUBJECTS} less the number of exams, got {self.first}"
+            )
 
     @property
     def quarter(self) -> int:
@@ -156,46 +163,53 @@ def validate_to(
             (staged / name).write_bytes(picture)
         page = _page(figures, tuple(pictures.values()), plan.population)
         (staged / "report.html").write_text(page, encoding="utf-8")
-        what = {"population": plan.population, "part": plan.part, "count": plan.count}
+        what = {"population": plan.population, "first": plan.first, "part": plan.part, "count": plan.count}
         document = _document(what, figures, scores.patients, settings)
         (staged / VALIDATION_FILE).write_text(json.dumps(document, indent=2), encoding="utf-8")
     return tuple(figure_lines(figures))
 
 
 def _measure(plan: ValidationPlan, settings: Settings, on_progress: Progress | None) -> _Scores:
-    part, count, name, jobs = plan.part, plan.count, plan.population, plan.jobs
+    part, count, name, jobs, first = plan.part, plan.count, plan.population, plan.jobs, plan.first
     exams: tuple[ExamScore, ...] = ()
     healthy: tuple[ExamScore, ...] = ()
     pairs: tuple[tuple[ExamScore, ExamScore], ...] = ()
     necrosis: tuple[ExamScore, ...] = ()
     if part != "tracking":
-        tasks = [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(exam_population(name, count))]
+        tasks = _tasks(name, exam_population(name, count, first=first), first, settings)
         exams = run_all(score_bones if part == "bones" else score_exam, tasks, jobs, "exams", on_progress)
     if part in ("all", "edema"):
-        well = exam_population(name, (count + 1) // 2, healthy=True)
-        tasks = [(f"{name}-healthy-{n:04d}", spec, settings) for n, spec in enumerate(well)]
+        well = exam_population(name, (count + 1) // 2, healthy=True, first=first)
+        tasks = _tasks(f"{name}-healthy", well, first, settings)
         healthy = run_all(score_exam, tasks, jobs, "healthy exams", on_progress)
-        twice = [spec for pair in retest_population(name, plan.quarter) for spec in pair]
-        tasks = [(f"{name}-retest-{n:04d}", spec, settings) for n, spec in enumerate(twice)]
+        twice = [spec for pair in retest_population(name, plan.quarter, first=first) for spec in pair]
+        tasks = _tasks(f"{name}-retest", twice, 2 * first, settings)
         singles = run_all(score_exam, tasks, jobs, "repeated exams", on_progress)
         pairs = tuple(zip(singles[::2], singles[1::2], strict=True))
-        dead = necrosis_population(name, plan.quarter)
-        tasks = [(f"{name}-necrosis-{n:04d}", spec, settings) for n, spec in enumerate(dead)]
+        dead = necrosis_population(name, plan.quarter, first=first)
+        tasks = _tasks(f"{name}-necrosis", dead, first, settings)
         necrosis = run_all(score_exam, tasks, jobs, "osteonecrosis", on_progress)
     scores = _Scores(exams, healthy, pairs, necrosis=necrosis)
     return _tracked(plan, settings, scores, on_progress) if part in ("all", "tracking") else scores
+
+
+def _tasks(
+    name: str, specs: Sequence[ExamSpec], first: int, settings: Settings
+) -> list[tuple[str, ExamSpec, Settings]]:
+    return [(f"{name}-{n:04d}", spec, settings) for n, spec in enumerate(specs, first)]
 
 
 def _tracked(
     plan: ValidationPlan, settings: Settings, scores: _Scores, on_progress: Progress | None
 ) -> _Scores:
     """Add patients and repeated exams tracked from whole images, and what is measured without images."""
-    name, jobs = plan.population, plan.jobs
-    pairs = enumerate(retest_population(name, plan.quarter))
+    name, jobs, first = plan.population, plan.jobs, plan.first
+    pairs = enumerate(retest_population(name, plan.quarter, first=first), first)
     twice = [PatientSpec(f"{name}-week-{n:04d}", pair) for n, pair in pairs]
-    tasks = [(person, settings, plan.steps) for person in (*population(name, plan.tracked), *twice)]
+    people = population(name, plan.tracked, first=first)
+    tasks = [(person, settings, plan.steps) for person in (*people, *twice)]
     tracked = run_all(score_patient, tasks, jobs, "patients", on_progress)
-    tracker = score_tracker(plan.count, name, jobs, settings, on_progress)
+    tracker = score_tracker(plan.count, name, jobs, settings, on_progress, first=first)
     return replace(scores, patients=tracked[: plan.tracked], repeats=tracked[plan.tracked :], tracker=tracker)
 
 

@@ -12,6 +12,7 @@ from bmetk.exam import Contrast, Plane
 from bmetk.simulate.population import (
     Episode,
     exam_population,
+    necrosis_population,
     population,
     random_exam,
     random_patient,
@@ -132,6 +133,13 @@ def test_populations_share_no_patient():
     healthy = {exam.subject.seed for exam in exam_population("test", 30, healthy=True)}
     assert sick.isdisjoint(healthy)
     assert len(retest_population("test", 3, Joint.KNEE)) == 3
+
+
+def test_a_population_goes_on_where_its_first_subjects_end():
+    assert population("test", 4)[2:] == population("test", 2, first=2)
+    assert exam_population("test", 4, healthy=True)[2:] == exam_population("test", 2, healthy=True, first=2)
+    assert necrosis_population("test", 4)[2:] == necrosis_population("test", 2, first=2)
+    assert retest_population("test", 4)[2:] == retest_population("test", 2, first=2)
 
 
 def test_unknown_population_is_named():

@@ -61,6 +61,20 @@ def test_exams_healthy_ones_and_pairs_are_as_many_as_promised(stand_in: StandIn,
     assert [patient["name"] for patient in patients] == ["test-0000", "test-0001"]
 
 
+def test_a_set_from_a_later_number_on_shares_no_one_with_the_first(stand_in: StandIn, tmp_path: Path) -> None:
+    for first in (0, 3):
+        validate(tmp_path / str(first), count=3, first=first)
+    names = [set(pd.read_csv(tmp_path / str(first) / "exams.csv")["name"]) for first in (0, 3)]
+    assert names[0].isdisjoint(names[1])
+    assert {f"test-{n:04d}" for n in (3, 4, 5)} <= names[1]
+    assert document(tmp_path / "3")["first"] == 3
+
+
+def test_a_set_beyond_the_population_is_refused() -> None:
+    with pytest.raises(SettingsError, match="--first must lie between 0 and 100000"):
+        ValidationPlan(count=20, first=99_990)
+
+
 @pytest.mark.parametrize(
     ("part", "parts"),
     [
