@@ -23,6 +23,12 @@ def test_what_the_file_names_is_set_and_the_rest_keeps_its_default(tmp_path: Pat
     assert settings.bones == Settings().bones
 
 
+def test_a_rule_of_a_stage_has_a_table_of_its_own(tmp_path: Path) -> None:
+    edema = read_settings(_write(tmp_path, "[edema.fat]\nloss = 0.1\n")).edema
+    assert edema.fat.loss == 0.1
+    assert (edema.fat.slope, edema.red) == (Settings().edema.fat.slope, Settings().edema.red)
+
+
 def test_every_stage_has_its_table() -> None:
     assert set(settings_document(Settings())) == {field.name for field in fields(Settings)}
 
@@ -32,6 +38,7 @@ def test_every_stage_has_its_table() -> None:
     [
         ("[bones]\nspeed = 3\n", "unknown setting bones.speed"),
         ("[bone]\n", "unknown setting bone"),
+        ("[edema.fat]\nloss = 2\n", "edema.fat.loss must lie between 0 and 1, got 2"),
         ("[bones]\nthreads = 'two'\n", "bones.threads must be of type int, got 'two'"),
         ("bones = 3\n", "bones must be a table"),
         ("[bones\n", "not valid TOML"),

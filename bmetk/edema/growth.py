@@ -48,7 +48,7 @@ def grow_alike(
         inside = volume.bones[box] == value
         here, grid = signals.crop(box), crop_grid(volume.grid, box)
         possible = inside & (here.likely >= least[value in kinds.not_red])
-        possible &= here.fat <= settings.fat_nearby[0]
+        possible &= here.fat <= settings.fat.nearby[0]
         grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown
 

@@ -107,11 +107,11 @@ def measured_pieces(
     """
     labels = connect_by_bone(edema, volume.bones)
     other_side = _other_sides(signals, volume, settings)
-    least = settings.lesion_ml / volume.grid.voxel_ml
-    wide = disk(settings.weak_radius_mm / min(volume.grid.spacing_mm[1:]))
+    least = settings.belief.lesion_ml / volume.grid.voxel_ml
+    wide = disk(settings.part.radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
-        for part in _divide(inside, signals.fat[box] > settings.fat_nearby[0], least):
+        for part in _divide(inside, signals.fat[box] > settings.fat.nearby[0], least):
             bone = int(np.bincount(volume.bones[box][part]).argmax())
             weak = _weak_part(part, box, signals, volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
@@ -133,10 +133,10 @@ def _weak_part(
     """
     contrast, yellow = signals.contrast[box], volume.yellow[box]
     bright = float(np.quantile(contrast[part], _BRIGHT_QUANTILE))
-    weak = contrast < settings.weak_share * bright
+    weak = contrast < settings.part.weak_share * bright
     if other_side > 0:
-        smooth = smooth_inside(contrast, part, settings.weak_smoothing_mm, volume.grid)
-        share = np.where(yellow, settings.weak_alike_share, 1.0)
+        smooth = smooth_inside(contrast, part, settings.part.smoothing_mm, volume.grid)
+        share = np.where(yellow, settings.part.alike_share, 1.0)
         weak |= smooth < np.minimum(share * bright, other_side)
     return np.asarray(part & weak)
 
@@ -152,11 +152,11 @@ def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings
     bright = {}
     present = set(volume.values())
     for value in present & {opposite_value(other) for other in present}:
-        marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.other_side_depth_mm)
+        marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.side.depth_mm)
         red = marrow & ~volume.yellow
-        if np.count_nonzero(red) * volume.grid.voxel_ml >= settings.other_side_ml:
+        if np.count_nonzero(red) * volume.grid.voxel_ml >= settings.side.least_ml:
             marrow = red
-        if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.other_side_ml:
+        if np.count_nonzero(marrow) * volume.grid.voxel_ml >= settings.side.least_ml:
             bright[opposite_value(value)] = float(np.quantile(signals.contrast[marrow], _BRIGHT_QUANTILE))
     return bright
 

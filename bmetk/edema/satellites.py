@@ -75,7 +75,7 @@ def remnants(
     if signals.t1 is None:
         return kept
     for piece in measured_pieces(possible, signals, volume, settings):
-        red = piece.bone not in kinds.not_red and piece.water_slope < settings.red_water_slope[0]
+        red = piece.bone not in kinds.not_red and piece.water_slope < settings.red.water_slope[0]
         if not red and not _is_fat(piece, settings):
             kept[piece.box] |= piece.inside
     return kept
@@ -96,7 +96,9 @@ def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -
 def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Say what speaks against a piece; empty if nothing does."""
     lesions = [
-        p for p in others if p.volume_ml > settings.lesion_ml and p.likely >= settings.lonely_probability
+        p
+        for p in others
+        if p.volume_ml > settings.belief.lesion_ml and p.likely >= settings.belief.lonely_probability
     ]
     if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
         return reason
@@ -110,10 +112,10 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
-    if piece.end >= settings.end_share and piece.bone not in kinds.fatty:  # these are thin
+    if piece.end >= settings.small.last_slice_share and piece.bone not in kinds.fatty:  # these are thin
         return _END
-    likely_end = piece.yellow >= settings.yellow_share and piece.likely >= settings.one_sided_probability
-    if 0 < piece.water < settings.least_water and not likely_end:
+    likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
+    if 0 < piece.water < settings.belief.least_water and not likely_end:
         return _DRY
     if _is_doubtful(piece, lesions, settings):
         return _DOUBTFUL
@@ -124,23 +126,23 @@ def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
     """Say whether it is fat; where all fat nearby is suppressed it only looks so."""
     if not _is_fat(piece, settings):
         return ""
-    return _FAT if piece.fat >= settings.sure_fat else _ALIKE
+    return _FAT if piece.fat >= settings.fat.near_share else _ALIKE
 
 
 def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
-    near = piece.fat >= settings.sure_fat
-    unsure = piece.likely < settings.sure_probability and not _is_one_sided(piece, settings)
+    near = piece.fat >= settings.fat.near_share
+    unsure = piece.likely < settings.belief.sure_probability and not _is_one_sided(piece, settings)
     lost = max(piece.lost, piece.step) if np.isfinite(piece.step) else piece.lost
-    if lost < settings.fat_loss and (near or unsure):
+    if lost < settings.fat.loss and (near or unsure):
         return True
-    if near and piece.step < settings.fat_loss and unsure and piece.yellow >= settings.all_yellow_share:
+    if near and piece.step < settings.fat.loss and unsure and piece.yellow >= settings.end.whole_share:
         return True
-    doubted = piece.likely < settings.large_probability and not _stands_clear(piece, settings)
-    if piece.water > settings.fat_slope * lost and (near or doubted):
+    doubted = piece.likely < settings.belief.large_probability and not _stands_clear(piece, settings)
+    if piece.water > settings.fat.slope * lost and (near or doubted):
         return True
     if _is_darker_than_around(piece, settings):
         return False
-    bounds = zip(settings.fat_nearby, settings.fat_nearby_loss, settings.fat_nearby_probability, strict=True)
+    bounds = zip(settings.fat.nearby, settings.fat.nearby_loss, settings.fat.nearby_probability, strict=True)
     return any(
         piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
     )
@@ -148,83 +150,91 @@ def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it lies in the end of a bone and has lost T1 signal that the marrow around it has."""
-    return piece.yellow >= settings.all_yellow_share and settings.around_loss < piece.step < np.inf
+    return piece.yellow >= settings.end.whole_share and settings.end.around_loss < piece.step < np.inf
 
 
 def _is_soft(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is."""
-    doubted = piece.volume_ml < settings.soft_doubted_ml and piece.likely < settings.soft_probability
-    small = piece.volume_ml < settings.soft_ml or doubted
-    return small and 0 < piece.water_slope < settings.soft_water_slope
+    doubted = (
+        piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability
+    )
+    small = piece.volume_ml < settings.small.soft_ml or doubted
+    return small and 0 < piece.water_slope < settings.small.soft_water_slope
 
 
 def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is as dark on T1 as muscle, without the water of marrow so dark."""
-    dark = piece.lost >= settings.muscle_loss and piece.likely < settings.sure_probability
-    return dark and 0 < piece.water_slope < settings.muscle_water_slope
+    dark = piece.lost >= settings.small.muscle_loss and piece.likely < settings.belief.sure_probability
+    return dark and 0 < piece.water_slope < settings.small.muscle_water_slope
 
 
 def _is_vessel(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
-    if piece.water <= 0 and piece.likely >= settings.doubtful_probability[0]:  # no muscle tells the water
+    if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
         return False
-    little = piece.lost < settings.vessel_loss or piece.water_slope > settings.vessel_water_slope
-    return little and piece.volume_ml < settings.soft_ml and piece.likely < settings.sure_probability
+    little = piece.lost < settings.small.vessel_loss or piece.water_slope > settings.small.vessel_water_slope
+    return (
+        little
+        and piece.volume_ml < settings.small.soft_ml
+        and piece.likely < settings.belief.sure_probability
+    )
 
 
 def _is_clear(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
-    return piece.water_slope >= settings.clear_water_slope and piece.lost >= settings.clear_loss
+    return piece.water_slope >= settings.red.clear_water_slope and piece.lost >= settings.red.clear_loss
 
 
 def _stands_clear(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is clear, and out of the bone's scatter by far or far wetter than red marrow."""
-    far = piece.deviations >= settings.clear_deviations or piece.water_slope >= settings.wet_slope
+    far = piece.deviations >= settings.red.clear_deviations or piece.water_slope >= settings.red.wet_slope
     return _is_clear(piece, settings) and far
 
 
 def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is far brighter than the same bone of the other side, or brighter and far wetter."""
-    if piece.volume_ml < settings.large_ml or piece.contrast < settings.one_sided_contrast:
+    if piece.volume_ml < settings.belief.large_ml or piece.contrast < settings.side.large_contrast:
         return False
-    likely = piece.likely >= settings.one_sided_probability
-    told = likely or piece.yellow >= settings.yellow_share
-    if told and piece.contrast >= settings.one_sided_share * piece.other_side:
+    likely = piece.likely >= settings.side.probability
+    told = likely or piece.yellow >= settings.end.share
+    if told and piece.contrast >= settings.side.large_share * piece.other_side:
         return True
-    wet = piece.water >= settings.one_sided_water and _is_wet(piece, settings)
-    return likely and wet and piece.contrast >= settings.red_other_side[0] * piece.other_side
+    wet = piece.water >= settings.side.water and _is_wet(piece, settings)
+    return likely and wet and piece.contrast >= settings.side.red_contrast[0] * piece.other_side
 
 
 def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has more of water's signal for the T1 lost than red marrow."""
-    return piece.water_slope >= settings.red_water_slope[1]
+    return piece.water_slope >= settings.red.water_slope[1]
 
 
 def _is_sure(piece: Piece, settings: EdemaSettings) -> bool:
-    stands_out = piece.deviations >= settings.red_deviations and piece.likely >= settings.red_probability
-    return (stands_out and _is_wet(piece, settings)) or piece.likely >= settings.sure_probability
+    stands_out = piece.deviations >= settings.red.deviations and piece.likely >= settings.red.probability
+    return (stands_out and _is_wet(piece, settings)) or piece.likely >= settings.belief.sure_probability
 
 
 def _is_doubtful(piece: Piece, lesions: list[Piece], settings: EdemaSettings) -> bool:
-    some, more = settings.lonely_ml
+    some, more = settings.belief.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
     if any(told(piece, settings) for told in (_stands_clear, _is_one_sided, _is_darker_than_around)):
         return False
-    if piece.volume_ml >= settings.large_ml and piece.likely < settings.large_probability:
+    if piece.volume_ml >= settings.belief.large_ml and piece.likely < settings.belief.large_probability:
         return True
-    return not lesions and piece.volume_ml < more and piece.likely < settings.lonely_probability
+    return not lesions and piece.volume_ml < more and piece.likely < settings.belief.lonely_probability
 
 
 def _why_no_lesion_beside(piece: Piece, lesions: list[Piece], settings: EdemaSettings) -> str:
     """Judge a piece by the lesions of the exam."""
     brightest = max(it.contrast for it in lesions)
-    fainter = piece.contrast < settings.faint_share * brightest
-    doubtful = piece.deviations < settings.faint_deviations and piece.likely < settings.faint_probability
-    if fainter and piece.volume_ml < settings.faint_ml and doubtful:
+    fainter = piece.contrast < settings.small.faint_share * brightest
+    doubtful = (
+        piece.deviations < settings.small.faint_deviations and piece.likely < settings.small.faint_probability
+    )
+    if fainter and piece.volume_ml < settings.small.faint_ml and doubtful:
         return _FAINT
-    small = piece.volume_ml < settings.cyst_ml
-    return "cyst" if small and piece.contrast > settings.cyst_contrast * brightest else ""
+    small = piece.volume_ml < settings.small.cyst_ml
+    return "cyst" if small and piece.contrast > settings.small.cyst_contrast * brightest else ""
 
 
 def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
@@ -232,18 +242,18 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
     if _is_one_sided(piece, settings):
         return ""
     yellow = _is_yellow(piece, settings)
-    little = piece.lost < settings.red_loss_alone and piece.likely < settings.red_probability
+    little = piece.lost < settings.red.loss and piece.likely < settings.red.probability
     little &= not (yellow and _is_end_lesion(piece, settings))
     if little or _is_symmetrical(piece, settings):
         return _RED if little else _BOTH
     if yellow:
         return ""
-    bounds = zip(settings.doubtful_probability, settings.red_water_slope, strict=True)
+    bounds = zip(settings.red.doubtful_probability, settings.red.water_slope, strict=True)
     if piece.water > 0:
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     else:  # no muscle tells the water
-        doubtful = piece.likely < settings.red_probability
-    faint = piece.deviations < settings.red_deviations and piece.likely < settings.red_probability
+        doubtful = piece.likely < settings.red.probability
+    faint = piece.deviations < settings.red.deviations and piece.likely < settings.red.probability
     if doubtful or (faint and not _is_clear(piece, settings)):
         return _RED
     if _is_sure(piece, settings):
@@ -253,43 +263,43 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
 
 def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether what lost little T1 is a lesion of a bone's end nevertheless."""
-    likely = piece.likely >= settings.one_sided_probability
+    likely = piece.likely >= settings.side.probability
     filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
-    in_end = piece.yellow >= settings.all_yellow_share
+    in_end = piece.yellow >= settings.end.whole_share
     return filling or (in_end and likely) or _is_darker_than_around(piece, settings)
 
 
 def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it lies where red marrow may be, and the other side is as bright."""
     there = piece.yellow < _LEAST_YELLOW and np.isfinite(piece.other_side)
-    return bool(there and piece.contrast < settings.red_other_side[0] * piece.other_side)
+    return bool(there and piece.contrast < settings.side.red_contrast[0] * piece.other_side)
 
 
 def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
-    share = settings.wet_yellow_share if _is_wet(piece, settings) else settings.yellow_share
-    large = piece.volume_ml >= settings.large_ml and piece.yellow >= share
+    share = settings.end.wet_share if _is_wet(piece, settings) else settings.end.share
+    large = piece.volume_ml >= settings.belief.large_ml and piece.yellow >= share
     placed = large or _fills_yellow(piece, settings)
-    likely = piece.likely >= settings.yellow_probability or _is_darker_than_around(piece, settings)
+    likely = piece.likely >= settings.end.probability or _is_darker_than_around(piece, settings)
     return placed and likely and not _lacks_water(piece, settings)
 
 
 def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
-    bounds = zip(settings.dry_probability, settings.dry_water_slope, strict=True)
+    bounds = zip(settings.end.dry_probability, settings.end.dry_water_slope, strict=True)
     return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
 
 
 def _fills_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether so much of it lies where no red marrow is that the rest is none either."""
-    return piece.yellow * piece.volume_ml >= settings.yellow_ml
+    return piece.yellow * piece.volume_ml >= settings.end.filling_ml
 
 
 def _is_red(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
     return (
-        lesion.volume_ml > settings.red_ml
-        and piece.contrast < settings.red_other_side[1] * piece.other_side
-        and lesion.contrast > settings.red_contrast * piece.contrast
-        and settings.red_slope * lesion.slope > piece.slope
-        and (lesion.bone != piece.bone or settings.red_loss * lesion.lost > piece.lost)
+        lesion.volume_ml > settings.red.beside_ml
+        and piece.contrast < settings.side.red_contrast[1] * piece.other_side
+        and lesion.contrast > settings.red.beside_contrast * piece.contrast
+        and settings.red.beside_slope * lesion.slope > piece.slope
+        and (lesion.bone != piece.bone or settings.red.beside_loss * lesion.lost > piece.lost)
     )

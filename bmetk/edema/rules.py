@@ -1,0 +1,265 @@
+"""The rules by which a piece that may be a lesion is judged: every threshold once, with its unit.
+
+Signals are those of `bmetk.edema.measured.Piece`: contrast in units of normal marrow, the share of T1 signal
+lost, the share of water's signal, the network's mean probability, and slopes, which are the second or third
+for each share of T1 lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bmetk.errors import SettingsError
+
+
+def require_shares(table: str, settings: object, *names: str) -> None:
+    """Refuse shares and probabilities that do not lie between 0 and 1.
+
+    Raises
+    ------
+    SettingsError
+        If one does not.
+    """
+    for name in names:
+        if not 0 < (value := getattr(settings, name)) < 1:
+            raise SettingsError(f"{table}.{name} must lie between 0 and 1, got {value}")
+
+
+def require_positive(table: str, settings: object, *names: str) -> None:
+    """Refuse lengths, volumes and contrasts below 0.
+
+    Raises
+    ------
+    SettingsError
+        If one is.
+    """
+    for name in names:
+        if (value := getattr(settings, name)) < 0:
+            raise SettingsError(f"{table}.{name} must not be below 0, got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class PartRules:
+    """When a piece is more than one thing, `[edema.part]`.
+
+    Parameters
+    ----------
+    weak_share, radius_mm : what touches a lesion, has less than this share of its bright level and is as wide
+        as this, is judged by itself
+    alike_share, smoothing_mm : so is what is no brighter than the brightest tenth of the same bone of the
+        other side, smoothed within the piece and the slice; where no red marrow is, only with less than this
+        share
+    """
+
+    weak_share: float = 0.45
+    radius_mm: float = 2.0
+    alike_share: float = 0.6
+    smoothing_mm: float = 1.5
+
+    def __post_init__(self) -> None:
+        require_shares("edema.part", self, "weak_share", "alike_share")
+        require_positive("edema.part", self, "radius_mm", "smoothing_mm")
+
+
+@dataclass(frozen=True, slots=True)
+class BeliefRules:
+    """How large, likely and wet a lesion is, `[edema.belief]`.
+
+    Parameters
+    ----------
+    lesion_ml : lesions larger than this judge the small pieces beside them
+    lonely_ml, lonely_probability : without a lesion elsewhere, what is smaller than the first volume is not
+        believed, nor what is smaller than the second and less likely in the mean
+    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
+    sure_probability : what is at least so likely in the mean is not red marrow by comparison with a lesion,
+        nor fat for the T1 signal that it lost where all fat nearby is suppressed
+    least_water : share of water's signal, where it is known, that a lesion has at least in the mean (0.24 in
+        the weakest of five simulators)
+    """
+
+    lesion_ml: float = 0.5
+    lonely_ml: tuple[float, float] = (0.2, 8.0)
+    lonely_probability: float = 0.65
+    large_ml: float = 1.0
+    large_probability: float = 0.6
+    sure_probability: float = 0.9
+    least_water: float = 0.18
+
+    def __post_init__(self) -> None:
+        names = ("lonely_probability", "large_probability", "sure_probability", "least_water")
+        require_shares("edema.belief", self, *names)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallRules:
+    """Specks, cysts, vessels, muscle and ends of bones, `[edema.small]`.
+
+    Parameters
+    ----------
+    faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
+        has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
+        less likely than this in the mean, is not believed
+    cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
+    soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
+        muscle or tendon within a wrong outline
+    doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
+    muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
+        so much T1 with less of water's signal than this for each share
+    vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
+        more of water's signal than this for each share of it, is a vessel or cyst; where no muscle tells
+        water, only what is less likely than the first of `RedRules.doubtful_probability`
+    last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
+        which this bone ends, is what lies beside it
+    """
+
+    faint_ml: float = 1.0
+    faint_share: float = 0.45
+    faint_deviations: float = 4.0
+    faint_probability: float = 0.78
+    cyst_ml: float = 0.25
+    cyst_contrast: float = 1.5
+    soft_ml: float = 1.0
+    soft_water_slope: float = 0.85
+    doubted_ml: float = 2.0
+    doubted_probability: float = 0.75
+    muscle_loss: float = 0.5
+    muscle_water_slope: float = 1.1
+    vessel_loss: float = 0.2
+    vessel_water_slope: float = 2.2
+    last_slice_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        names = ("faint_share", "faint_probability", "doubted_probability", "last_slice_share")
+        require_shares("edema.small", self, *names)
+
+
+@dataclass(frozen=True, slots=True)
+class FatRules:
+    """Fat that escaped its suppression, `[edema.fat]`.
+
+    Parameters
+    ----------
+    near_share : share of the fat nearby that escaped, from which on fat may be bright
+    loss : what has lost less of its T1 signal is fat, or looks so, where less than ``near_share`` of the fat
+        nearby escaped, and may yet be what is left of an earlier lesion; near bright fat so is what is not
+        sure, lies in the end of a bone, and has lost less beyond the marrow around it
+    slope : so is what has more of water's signal than this for each share of T1 lost, be it of the reference
+        or of the marrow around, near bright fat or where it is less likely than
+        `BeliefRules.large_probability`
+    nearby, nearby_loss, nearby_probability : and where more of the fat nearby than one of the first is not
+        suppressed, what has lost less T1 and is less likely in the mean than its partners, but for
+        `EndRules.around_loss`
+    """
+
+    near_share: float = 0.02
+    loss: float = 0.06
+    slope: float = 4.0
+    nearby: tuple[float, ...] = (0.4, 0.05, 0.8)
+    nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.45)
+    nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.75)
+
+    def __post_init__(self) -> None:
+        require_shares("edema.fat", self, "near_share", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class RedRules:
+    """Red marrow, in bones that may hold it, `[edema.red]`.
+
+    Parameters
+    ----------
+    beside_ml, beside_contrast, beside_slope, beside_loss : beside a lesion larger than this and so many times
+        brighter, what has less than this share of its contrast for each share of T1 lost is red marrow;
+        within the lesion's bone it must have lost less than this share of the lesion's loss of T1
+    deviations, probability : what stands out of the bone's scatter by less than the first and is less likely
+        than the second in the mean is red marrow; what passes both is sure, unless it has too little water
+        for the T1 lost
+    loss : what has lost less T1 and is less likely than ``probability`` is red marrow, even in a bone's end
+    doubtful_probability, water_slope : what is less likely than one of these in the mean, with less of
+        water's signal than its partner for each share of T1 lost, is not believed
+    clear_water_slope, clear_loss : what has more of water's signal than this for each share of T1 lost, and
+        has lost this share, is clear and need not stand out of the bone's scatter
+    clear_deviations, wet_slope : what is so clear, and stands out of the bone's scatter so far or has more of
+        water's signal for each share of T1 lost than the second, need not be as likely as `BeliefRules` ask,
+        and is no fat for its much water
+    """
+
+    beside_ml: float = 1.0
+    beside_contrast: float = 1.2
+    beside_slope: float = 0.85
+    beside_loss: float = 0.8
+    deviations: float = 3.2
+    probability: float = 0.85
+    loss: float = 0.12
+    doubtful_probability: tuple[float, float] = (0.78, 0.85)
+    water_slope: tuple[float, float] = (1.65, 1.2)
+    clear_water_slope: float = 1.4
+    clear_loss: float = 0.15
+    clear_deviations: float = 8.0
+    wet_slope: float = 2.4
+
+    def __post_init__(self) -> None:
+        require_shares("edema.red", self, "beside_slope", "beside_loss", "probability", "loss", "clear_loss")
+        require_positive("edema.red", self, "beside_ml", "beside_contrast")
+
+
+@dataclass(frozen=True, slots=True)
+class SideRules:
+    """The same bone of the other side: red marrow is symmetrical, `[edema.side]`.
+
+    Contrasts are compared with the brightest tenth of the other side's bone.
+
+    Parameters
+    ----------
+    red_contrast : what lies where red marrow may be, with less than the first of these times the contrast of
+        the other side, is red marrow; what has more than the second is no red marrow beside a lesion
+    large_contrast, large_share : what is larger than `BeliefRules.large_ml`, has more contrast than this, and
+        so many times that of the other side, is no red marrow and need not be as likely
+    probability : outside of the ends of bones it must be at least so likely
+    water : what is so likely, and holds this share of water's signal, more than the second of
+        `RedRules.water_slope` for the T1 lost, need only have the first of ``red_contrast``
+    least_ml, depth_mm : so much marrow, so deep, must be seen of the other side
+    """
+
+    red_contrast: tuple[float, float] = (1.3, 1.6)
+    large_contrast: float = 0.6
+    large_share: float = 2.5
+    probability: float = 0.75
+    water: float = 0.4
+    least_ml: float = 5.0
+    depth_mm: float = 2.0
+
+    def __post_init__(self) -> None:
+        require_shares("edema.side", self, "probability", "water")
+        require_positive("edema.side", self, "least_ml", "depth_mm")
+
+
+@dataclass(frozen=True, slots=True)
+class EndRules:
+    """The ends of bones, and others that hold no red marrow in adults, `[edema.end]`.
+
+    Parameters
+    ----------
+    share, probability : what is larger than `BeliefRules.large_ml`, lies there by this share, and is at least
+        so likely in the mean, is not red marrow
+    wet_share : less of it will do where muscle tells more water for the T1 lost than the second of
+        `RedRules.water_slope`
+    filling_ml : nor is what has so much there, even if it lost little T1
+    whole_share : what lies there by this share lies there altogether
+    around_loss : of that, what lost more T1 than this beyond the marrow around is no fat
+    dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
+        than one of these, with less of water's signal than its partner for each share of T1 lost
+    """
+
+    share: float = 0.4
+    probability: float = 0.65
+    wet_share: float = 0.28
+    filling_ml: float = 10.0
+    whole_share: float = 0.9
+    around_loss: float = 0.09
+    dry_probability: tuple[float, float] = (0.9, 0.8)
+    dry_water_slope: tuple[float, float] = (0.85, 1.2)
+
+    def __post_init__(self) -> None:
+        require_shares("edema.end", self, "share", "probability", "wet_share", "whole_share", "around_loss")
+        require_positive("edema.end", self, "filling_ml")
