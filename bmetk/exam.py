@@ -113,7 +113,7 @@ class Patient:
     identity: Mapping[str, str] | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Segmentation:
     """A label map with the meaning of its values."""
 

@@ -24,6 +24,7 @@ _SHARES = (
     "seed_probability",
     "core_share",
     "outline_share",
+    "wide_outline_share",
     "uncertain_share",
     "measured_share",
     "alike_share",
@@ -39,8 +40,6 @@ class EdemaSettings:
 
     Parameters
     ----------
-    familiar : bones without names are those of hip, knee, ankle or foot, which the network knows; `analyze`
-        takes them for that where the joint is named or each has a label of its own
     correct_shading : estimate and remove the coil's smooth shading
     shading_margin_mm : soft tissue around the bones that the shading is estimated from
     least_probability : 0 to 1; a lesion is what is at least so likely to be edema
@@ -55,6 +54,7 @@ class EdemaSettings:
     core_share : 0 to 1; that level is the mean of what reaches this share of the mean itself; of all in bones
         of unknown name, whose readers draw wide
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
+    wide_outline_share : the same in bones of unknown name, whose readers draw wide
     uncertain_share : standard deviation of that height
     measured_share : 0 to 1; least part of a lesion that lies in the regions that are measured
     beyond_mm : how far outside of them lesions are followed
@@ -70,7 +70,6 @@ class EdemaSettings:
         If a value is out of range.
     """
 
-    familiar: bool = False
     correct_shading: bool = True
     shading_margin_mm: float = 15.0
     least_probability: float = 0.5
@@ -84,6 +83,7 @@ class EdemaSettings:
     level_window_mm: float = 6.0
     core_share: float = 0.8
     outline_share: float = 0.5
+    wide_outline_share: float = 0.4
     uncertain_share: float = 0.15
     measured_share: float = 0.2
     beyond_mm: float = 20.0

@@ -61,7 +61,7 @@ class BoneRegistrationSettings:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class BoneView:
     """One bone as one exam shows it, ready to be registered.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.anatomy import Side
-from bmetk.exam import Exam, ExamResult, Segmentation
+from bmetk.exam import ExamResult, Segmentation
 from bmetk.image import (
     Grid,
     RigidTransform,
@@ -39,9 +39,19 @@ Bone = tuple[str, Side | None]
 
 FRAME_MM = 1.5
 _MARGIN_MM = 15.0
-_KEPT = 64
-"""Bones that are kept prepared: a reader's stroke changes the edema, not the bones."""
 _STILL = RigidTransform.identity()
+_T = TypeVar("_T")
+_KNOWN: WeakKeyDictionary[object, dict[Hashable, Any]] = WeakKeyDictionary()
+"""What was computed of bones, for as long as these are in use: a reader's stroke changes the edema alone."""
+
+
+def _once(owner: object, key: Hashable, compute: Callable[[], _T]) -> _T:
+    """Compute something of its owner once, and forget it with the owner."""
+    known = _KNOWN.setdefault(owner, {})
+    if key not in known:
+        known[key] = compute()
+    result: _T = known[key]
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,11 +127,14 @@ def _bones_with_lesions(results: Sequence[ExamResult]) -> list[Bone]:
     return sorted(found, key=lambda bone: (bone[0], bone[1] or ""))
 
 
-@lru_cache(maxsize=_KEPT)
 def bone_number(bones: Segmentation, bone: Bone) -> int | None:
     """Find the number of a bone in an exam's label map; None where the exam does not show it."""
-    named = [value for value, label in bones.meaning.items() if (label.name, label.side) == bone]
-    return next((value for value in named if (bones.labels.array == value).any()), None)
+
+    def find() -> int | None:
+        named = [value for value, label in bones.meaning.items() if (label.name, label.side) == bone]
+        return next((value for value in named if (bones.labels.array == value).any()), None)
+
+    return _once(bones, ("number", bone), find)
 
 
 def _build(
@@ -151,38 +164,31 @@ def bone_view(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings
     """Prepare a bone of an exam for registration, with whatever images the exam still carries."""
     moved = result.alignment
     pose = None if moved is None else (tuple(map(tuple, moved.rotation)), tuple(moved.translation_mm))
-    return _prepared(result.exam, result.bones, result.regions, pose, bone, settings)
+    regions = None if result.regions is result.bones else result.regions  # no owner may hold itself
+    key = (bone, pose, result.exam.t1, result.exam.fluid, regions, settings)
+    return _once(result.bones, ("view", key), lambda: _prepared(result, bone, settings))
 
 
-_Pose = tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]
-
-
-@lru_cache(maxsize=_KEPT)
-def _prepared(
-    exam: Exam,
-    bones: Segmentation,
-    regions: Segmentation,
-    pose: _Pose | None,
-    bone: Bone,
-    settings: BoneRegistrationSettings | None,
-) -> BoneView:
-    """Prepare a bone once, however often its exam's edema is edited."""
-    mask = bones.labels.mask(bone_number(bones, bone) or 0)
+def _prepared(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings | None) -> BoneView:
+    exam = result.exam
+    mask = result.bones.labels.mask(bone_number(result.bones, bone) or 0)
     images: dict[str, tuple[ScalarImage, RigidTransform | None]] = {}
     if exam.t1 is not None:
-        alignment = None if pose is None else RigidTransform(np.array(pose[0]), np.array(pose[1]))
-        images["t1"] = (exam.t1.image, alignment)
+        images["t1"] = (exam.t1.image, result.alignment)
     if exam.fluid is not None:
         images[exam.fluid.contrast.value] = (exam.fluid.image, None)
-    return view_bone(mask, images, dict(_anchors(regions, mask.array)), settings)
+    return view_bone(mask, images, dict(_anchors(result.regions, mask.array)), settings)
 
 
-@lru_cache(maxsize=_KEPT)
 def _registered(
     reference: BoneView, other: BoneView, settings: BoneRegistrationSettings | None
 ) -> BoneAlignment:
-    """Register two bones once."""
-    return register_bone(reference, other, settings)
+    partners: WeakKeyDictionary[BoneView, dict[Hashable, BoneAlignment]]
+    partners = _once(reference, "registered", WeakKeyDictionary)
+    known = partners.setdefault(other, {})
+    if settings not in known:
+        known[settings] = register_bone(reference, other, settings)
+    return known[settings]
 
 
 def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tuple[str, FloatArray]]:
@@ -195,27 +201,23 @@ def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tup
         yield regions.meaning[int(value)].name, grid.to_world(centre)
 
 
-@lru_cache(maxsize=_KEPT)
 def _bone_ml(bones: Segmentation, bone: Bone) -> float:
-    return bones.labels.mask(bone_number(bones, bone) or 0).volume_ml
-
-
-@lru_cache(maxsize=_KEPT)
-def _frame_grid(bones: Segmentation, bone: Bone) -> Grid:
     mask = bones.labels.mask(bone_number(bones, bone) or 0)
-    part = crop_grid(mask.grid, crop_box(mask.array, mask.grid, 0.0))
-    return isotropic_grid(part, FRAME_MM, _MARGIN_MM)
+    return _once(bones, ("ml", bone), lambda: mask.volume_ml)
 
 
-_CARRIED: WeakKeyDictionary[ExamResult, dict[Bone, tuple[Grid, RigidTransform, FrameView]]] = (
-    WeakKeyDictionary()
-)
-"""What was carried last, for as long as a result is in use: a stroke changes one exam of a course."""
+def _frame_grid(bones: Segmentation, bone: Bone) -> Grid:
+    def surround() -> Grid:
+        mask = bones.labels.mask(bone_number(bones, bone) or 0)
+        part = crop_grid(mask.grid, crop_box(mask.array, mask.grid, 0.0))
+        return isotropic_grid(part, FRAME_MM, _MARGIN_MM)
+
+    return _once(bones, ("grid", bone), surround)
 
 
 def _carry(result: ExamResult, bone: Bone, grid: Grid, transform: RigidTransform) -> FrameView:
     """Carry one bone of an exam into the frame once."""
-    known = _CARRIED.setdefault(result, {})
+    known: dict[Bone, tuple[Grid, RigidTransform, FrameView]] = _once(result, "carried", dict)
     if bone in known:
         old_grid, old_transform, view = known[bone]
         if old_grid is grid and old_transform is transform:

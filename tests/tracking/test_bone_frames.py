@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from gc import collect
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -71,6 +73,16 @@ def test_each_registration_of_a_bone_is_told() -> None:
     assert (match.bone, match.accepted) == ("femur", True)
     assert match.distance_mm is not None
     assert match.distance_mm < 0.7
+
+
+def test_exams_that_are_no_longer_in_use_are_not_kept() -> None:
+    exams = [knee(0, [FRONT], STILL), knee(60, [FRONT], BENT), knee(120, [FRONT], STILL)]
+    track(exams)
+    kept = [ref(part) for exam in exams for part in (exam, exam.bones, bone_view(exam, FEMUR))]
+    assert all(part() is not None for part in kept)
+    del exams
+    collect()
+    assert not any(part() is not None for part in kept)
 
 
 def test_only_the_exam_that_was_edited_is_carried_again(monkeypatch: pytest.MonkeyPatch) -> None:
