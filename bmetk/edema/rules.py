@@ -108,6 +108,7 @@ class SmallRules:
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
         more of water's signal than this for each share of it, is a vessel or cyst; where no muscle tells
         water, only what is less likely than the first of `RedRules.doubtful_probability`
+    vessel_ml, vessel_probability : what is larger than this is none from this probability on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it
     """
@@ -126,10 +127,18 @@ class SmallRules:
     muscle_water_slope: float = 1.1
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.2
+    vessel_ml: float = 0.3
+    vessel_probability: float = 0.8
     last_slice_share: float = 0.9
 
     def __post_init__(self) -> None:
-        names = ("faint_share", "faint_probability", "doubted_probability", "last_slice_share")
+        names = (
+            "faint_share",
+            "faint_probability",
+            "doubted_probability",
+            "vessel_probability",
+            "last_slice_share",
+        )
         require_shares("edema.small", self, *names)
 
 
@@ -216,16 +225,22 @@ class SideRules:
     large_contrast, large_share : what is larger than `BeliefRules.large_ml`, has more contrast than this, and
         so many times that of the other side, is no red marrow and need not be as likely
     probability : outside of the ends of bones it must be at least so likely
-    water : what is so likely, and holds this share of water's signal, more than the second of
-        `RedRules.water_slope` for the T1 lost, need only have the first of ``red_contrast``
+    wet_share, far_share : with more water for the T1 lost than the second of `RedRules.water_slope`, what
+        fills a bone's end need only be the first of these times as bright, and anything the second, and only
+        as likely as any lesion
+    water, deviations : what is so likely, and has this share of water's signal and stands out of the bone's
+        scatter by this, too, need only have the first of ``red_contrast``
     least_ml, depth_mm : so much marrow, so deep, must be seen of the other side
     """
 
     red_contrast: tuple[float, float] = (1.3, 1.6)
     large_contrast: float = 0.6
     large_share: float = 2.5
+    wet_share: float = 2.0
+    far_share: float = 4.0
     probability: float = 0.75
     water: float = 0.4
+    deviations: float = 2.0
     least_ml: float = 5.0
     depth_mm: float = 2.0
 
@@ -246,6 +261,8 @@ class EndRules:
         `RedRules.water_slope`
     filling_ml : nor is what has so much there, even if it lost little T1
     whole_share : what lies there by this share lies there altogether
+    deviations : what stands out of the bone's scatter by this, with more water for the T1 lost than the first
+        of `RedRules.water_slope`, is no red marrow for the little T1 that it lost
     around_loss : of that, what lost more T1 than this beyond the marrow around is no fat
     dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
         than one of these, with less of water's signal than its partner for each share of T1 lost
@@ -256,6 +273,7 @@ class EndRules:
     wet_share: float = 0.28
     filling_ml: float = 10.0
     whole_share: float = 0.9
+    deviations: float = 5.0
     around_loss: float = 0.09
     dry_probability: tuple[float, float] = (0.9, 0.8)
     dry_water_slope: tuple[float, float] = (0.85, 1.2)

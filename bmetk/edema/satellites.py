@@ -17,6 +17,7 @@ from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 
 _LEAST_YELLOW = 0.1
+_LEAST_CONTRAST = 1e-3
 _FAT = "unsuppressed fat"
 _ALIKE = "as bright as fat on T1"
 _DOUBTFUL = "doubtful"
@@ -172,12 +173,11 @@ def _is_vessel(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
     if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
         return False
-    little = piece.lost < settings.small.vessel_loss or piece.water_slope > settings.small.vessel_water_slope
-    return (
-        little
-        and piece.volume_ml < settings.small.soft_ml
-        and piece.likely < settings.belief.sure_probability
-    )
+    rules = settings.small
+    little = piece.lost < rules.vessel_loss or piece.water_slope > rules.vessel_water_slope
+    wide = piece.volume_ml >= rules.vessel_ml
+    sure = rules.vessel_probability if wide else settings.belief.sure_probability
+    return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
 
 
 def _is_clear(piece: Piece, settings: EdemaSettings) -> bool:
@@ -195,12 +195,15 @@ def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is far brighter than the same bone of the other side, or brighter and far wetter."""
     if piece.volume_ml < settings.belief.large_ml or piece.contrast < settings.side.large_contrast:
         return False
-    likely = piece.likely >= settings.side.probability
-    told = likely or piece.yellow >= settings.end.share
-    if told and piece.contrast >= settings.side.large_share * piece.other_side:
+    rules, brighter = settings.side, piece.contrast / max(piece.other_side, _LEAST_CONTRAST)
+    likely, wet = piece.likely >= rules.probability, _is_wet(piece, settings)
+    if (likely or piece.yellow >= settings.end.share) and brighter >= rules.large_share:
         return True
-    wet = piece.water >= settings.side.water and _is_wet(piece, settings)
-    return likely and wet and piece.contrast >= settings.side.red_contrast[0] * piece.other_side
+    far = rules.wet_share if _fills_yellow(piece, settings) else rules.far_share
+    if wet and brighter >= far and piece.likely >= settings.belief.large_probability:
+        return True
+    much = wet and piece.water >= rules.water and piece.deviations >= rules.deviations
+    return likely and much and brighter >= rules.red_contrast[0]
 
 
 def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
@@ -266,7 +269,9 @@ def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
     likely = piece.likely >= settings.side.probability
     filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
     in_end = piece.yellow >= settings.end.whole_share
-    return filling or (in_end and likely) or _is_darker_than_around(piece, settings)
+    clear = piece.yellow >= settings.end.share and piece.deviations >= settings.end.deviations
+    clear = clear and piece.water_slope >= settings.red.water_slope[0]
+    return filling or (in_end and likely) or clear or _is_darker_than_around(piece, settings)
 
 
 def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
