@@ -70,7 +70,9 @@ class BeliefRules:
     lesion_ml : lesions larger than this judge the small pieces beside them
     lonely_ml, lonely_probability : without a lesion elsewhere, what is smaller than the first volume is not
         believed, nor what is smaller than the second and less likely in the mean
-    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean
+    large_ml, large_probability : nor is, anywhere, what is larger and less likely in the mean; but in bones
+        that hold no red marrow, what is larger and has more water for the T1 lost than muscle
+        (`SmallRules.muscle_water_slope`) is believed
     sure_probability : what is at least so likely in the mean is not red marrow by comparison with a lesion,
         nor fat for the T1 signal that it lost where all fat nearby is suppressed
     least_water : share of water's signal, where it is known, that a lesion has at least in the mean (0.24 in

@@ -118,7 +118,7 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
     likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
     if 0 < piece.water < settings.belief.least_water and not likely_end:
         return _DRY
-    if _is_doubtful(piece, lesions, settings):
+    if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
     return _VESSEL if _is_vessel(piece, settings) else ""
 
@@ -209,6 +209,12 @@ def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
 def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has more of water's signal for the T1 lost than red marrow."""
     return piece.water_slope >= settings.red.water_slope[1]
+
+
+def _is_soaked(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is large, in a bone without red marrow, and wetter than muscle for the T1 lost."""
+    large = piece.volume_ml >= settings.belief.large_ml
+    return large and piece.bone in kinds.fatty and piece.water_slope >= settings.small.muscle_water_slope
 
 
 def _is_sure(piece: Piece, settings: EdemaSettings) -> bool:

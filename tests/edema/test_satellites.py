@@ -180,13 +180,23 @@ def test_remnants_are_told_from_red_marrow_by_their_water() -> None:
 def test_a_large_piece_that_the_network_doubts_is_kept_where_its_water_is_clear(
     noise: float, kept: bool
 ) -> None:
-    edema, signals, volume = scene([(LESION, 6.0, 0.6)], likely=0.55, water_share=0.1, noise=noise)
-    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    edema, signals, volume = scene([(LESION, 6.0, 0.6)], likely=0.55, water_share=0.12, noise=noise)
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
     assert found.any() == kept
 
 
 SPECK = (slice(2, 4), slice(10, 15), slice(40, 50))
 SMALL_SPECK = (slice(2, 4), slice(10, 15), slice(40, 45))
+
+
+@pytest.mark.parametrize(
+    ("fatty", "share", "kept"), [((1,), 0.25, True), ((1,), 0.2, False), ((), 0.25, False)]
+)
+def test_a_large_doubted_piece_wetter_than_muscle_is_believed_where_no_red_marrow_is(
+    fatty: tuple[int, ...], share: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 1.0, 0.8)], likely=0.5, water_share=share)
+    assert without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0].any() == kept
 
 
 def test_a_faint_speck_beside_a_lesion_is_not_believed() -> None:
@@ -259,7 +269,7 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
         assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
     large = (slice(1, 7), slice(5, 35), slice(2, 28))
     for likely, kept in ((0.5, False), (0.62, True)):
-        edema, signals, volume = scene([(large, 5.0, 0.6)], likely=likely)
+        edema, signals, volume = scene([(large, 5.0, 0.6)], likely=likely, water_share=0.08)
         assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
 
 
