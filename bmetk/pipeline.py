@@ -14,7 +14,6 @@ from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, r
 from bmetk.bones import (
     PlacedBones,
     divide_given,
-    name_given,
     names_bones,
     provide_bones,
     settle_on_fluid,
@@ -28,7 +27,7 @@ from bmetk.edema import (
     observe_findings,
     segment_edema,
 )
-from bmetk.errors import BonesNotFoundError, GridMismatchError, MissingSeriesError
+from bmetk.errors import GridMismatchError, MissingSeriesError
 from bmetk.exam import Check, CheckStatus, Exam, ExamResult, Segmentation, Series
 from bmetk.image import (
     Grid,
@@ -78,18 +77,6 @@ class _Anatomy:
     extent_ml: dict[Label, float]
     checks: tuple[Check, ...]
     marrow: Mask | None = None
-    named: tuple[Segmentation, Segmentation] | None = None
-    """Bones and regions that were given without names, by the names that the picture tells."""
-
-    @property
-    def judged_bones(self) -> Segmentation:
-        """What the edema stage takes for bones."""
-        return self.bones if self.named is None else self.named[0]
-
-    @property
-    def judged_regions(self) -> Segmentation:
-        """What it takes for regions."""
-        return self.regions if self.named is None else self.named[1]
 
 
 def analyze(
@@ -134,10 +121,10 @@ def analyze(
         found = segment_edema(
             t1_on_fluid,
             fluid.image,
-            anatomy.judged_bones,
+            anatomy.bones,
             covered,
-            regions=anatomy.judged_regions,
-            settings=settings.edema,
+            regions=anatomy.regions,
+            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,
         )
@@ -258,6 +245,14 @@ def analyze_after(
     return replace(result, quality=(*result.quality, *checks))
 
 
+def _are_familiar(exam: Exam) -> bool:
+    """Tell whether bones that were given are those of a joint that the edema network knows, each by itself.
+
+    One mask of a joint that nothing names may be any bone, or a region that a reader drew.
+    """
+    return exam.joint is not Joint.OTHER or (exam.bones is not None and len(exam.bones.present()) > 1)
+
+
 def _both_series(exam: Exam) -> tuple[Series, Series]:
     if exam.fluid is None:
         raise MissingSeriesError(
@@ -278,7 +273,7 @@ def _find_anatomy(
 ) -> tuple[_Anatomy, RigidTransform]:
     """Find the bones, and place them and T1 under the fluid-sensitive series."""
     if exam.bones is not None:
-        return _given(exam, exam.bones, t1, fluid, transform, settings), transform
+        return _given(exam, exam.bones, t1, fluid, transform), transform
     found = provide_bones(
         t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
     )
@@ -287,9 +282,7 @@ def _find_anatomy(
     return replace(anatomy, checks=(*settled.checks, *anatomy.checks)), settled.transform
 
 
-def _given(
-    exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform, settings: Settings
-) -> _Anatomy:
+def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform) -> _Anatomy:
     grid = fluid.image.grid
     if bones.grid.matches(grid):
         labels = bones.labels
@@ -304,23 +297,7 @@ def _given(
     placed = Segmentation(labels, bones.meaning)
     if names_bones(placed):
         return _placed(divide_given(placed, _known(exam.joint), exam.side), grid, None)
-    named = _named_by_picture(exam, placed, t1, transform, settings)
-    message = "bones were given without names, and are judged " + (
-        "by what stands out of their own marrow" if named is None else "as those found in the picture"
-    )
-    checks = (Check("bones_named", CheckStatus.OK, None, message),)
-    return _Anatomy(placed, placed, exam.joint, exam.side, {}, checks, named=named)
-
-
-def _named_by_picture(
-    exam: Exam, bones: Segmentation, t1: Series, transform: RigidTransform, settings: Settings
-) -> tuple[Segmentation, Segmentation] | None:
-    """Name the bones that were given without names; None where the picture shows others, or none."""
-    try:
-        found = provide_bones(t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones)
-    except BonesNotFoundError:
-        return None
-    return name_given(bones, *found.place(bones.grid, transform))
+    return _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
 
 
 def _placed(found: PlacedBones, grid: Grid, transform: RigidTransform | None) -> _Anatomy:

@@ -9,8 +9,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from bmetk.anatomy import Joint, Label, Side
-from bmetk.bones import GivenBones
+from bmetk.anatomy import Joint, Label
+from bmetk.edema import EdemaMap, segment_edema
 from bmetk.errors import GridMismatchError, MissingSeriesError, SeriesMismatchError
 from bmetk.exam import Contrast, Exam, Plane, Segmentation, Series
 from bmetk.image import Grid, LabelMap, ScalarImage
@@ -80,47 +80,27 @@ def test_the_settings_that_made_a_result_are_in_it() -> None:
     assert isinstance(settings["edema"], Mapping)
 
 
-def test_bones_that_the_picture_does_not_name_are_judged_by_their_own_marrow() -> None:
-    assert "by what stands out of their own marrow" in str(analyze(phantom_exam()).quality)
-
-
-@pytest.mark.parametrize("plane", ["axial", "coronal"])
-def test_a_joint_that_is_named_and_not_there_does_not_change_what_is_measured(plane: str) -> None:
-    (row,) = analyze(replace(phantom_exam(plane), joint=Joint.KNEE)).measurements
-    assert row.edema_ml == pytest.approx(4 / 3 * np.pi * 12.0**3 / 1000, rel=0.1)
-
-
-def test_bones_without_names_are_judged_by_the_names_that_the_picture_tells(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("joint", "labels", "familiar"), [(Joint.OTHER, 1, False), (Joint.KNEE, 1, True), (Joint.OTHER, 2, True)]
+)
+def test_the_network_knows_bones_of_a_named_joint_or_with_labels_of_their_own(
+    joint: Joint, labels: int, familiar: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exam = phantom_exam()
-    halves = exam.bones.labels.array.astype(np.uint8)
-    halves[halves.shape[0] // 2 :] *= 2
-    found, regions = (
-        Segmentation(LabelMap(halves, exam.bones.grid), dict(enumerate(labels, start=1)))
-        for labels in (
-            (Label("femur", Side.LEFT, "femur"), Label("tibia", Side.LEFT, "tibia")),
-            (
-                Label("medial_femoral_condyle", Side.LEFT, "femur"),
-                Label("medial_tibial_plateau", Side.LEFT, "tibia"),
-            ),
-        )
-    )
-    seen = GivenBones(Joint.KNEE, Side.LEFT, found, regions, ())
-    monkeypatch.setattr("bmetk.pipeline.provide_bones", lambda *_, **__: seen)
-    result = analyze(exam)
-    assert "as those found in the picture" in str(result.quality)
-    assert [row.region for row in result.measurements] == ["label_1"]
-
-
-def test_two_bones_of_unknown_name_are_two_regions() -> None:
-    exam = phantom_exam()
     array = exam.bones.labels.array.astype(np.uint8)
-    array[:, :, array.shape[2] // 2 :] *= 2
-    meaning = {v: Label(f"label_{v}", None, f"label_{v}") for v in (1, 2)}
-    result = analyze(replace(exam, bones=Segmentation(LabelMap(array, exam.bones.grid), meaning)))
+    array[:, :, array.shape[2] // 2 :] *= labels
+    meaning = {v: Label(f"label_{v}", None, f"label_{v}") for v in range(1, labels + 1)}
+    bones = Segmentation(LabelMap(array, exam.bones.grid), meaning)
+    told: list[bool] = []
+
+    def segment(*images: object, **how: object) -> EdemaMap:
+        told.append(how["settings"].familiar)
+        return segment_edema(*images, **how)
+
+    monkeypatch.setattr("bmetk.pipeline.segment_edema", segment)
+    result = analyze(replace(exam, joint=joint, bones=bones))
+    assert told == [familiar]
     true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
-    assert [row.region for row in result.measurements] == ["label_1", "label_2"]
     assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)
 
 

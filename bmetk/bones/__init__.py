@@ -1,6 +1,6 @@
 """Find bones: packaged shapes, networks that say where they are, and a fit to the picture."""
 
-from bmetk.bones.given import GivenBones, divide_given, name_given, names_bones
+from bmetk.bones.given import GivenBones, divide_given, names_bones
 from bmetk.bones.place import FoundBone, FoundBones
 from bmetk.bones.provider import BoneSettings, find_bones
 from bmetk.bones.settle import settle_on_fluid
@@ -15,7 +15,6 @@ __all__ = [
     "PlacedBones",
     "divide_given",
     "find_bones",
-    "name_given",
     "names_bones",
     "provide_bones",
     "settle_on_fluid",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from bmetk.anatomy import (
@@ -34,8 +34,6 @@ from bmetk.image import LabelMap, RigidTransform, resample_labels
 from bmetk.image.grid import Grid
 
 FloatArray = NDArray[np.float32]
-_LIMB_SHARE, _FOUND_SHARE = 0.15, 0.5
-"""Share of a mask that lies in found bones of the limb, and in any, from which on it is of these bones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,44 +69,6 @@ def names_bones(bones: Segmentation) -> bool:
     """Tell whether every label is a bone of a side, so that it can be divided into regions."""
     known = {bone.value for bone in Bone}
     return all(label.name in known and label.side is not None for label in bones.present().values())
-
-
-def name_given(
-    given: Segmentation, bones: Segmentation, regions: Segmentation
-) -> tuple[Segmentation, Segmentation] | None:
-    """Name bones that were given without names, by those that were found in the picture.
-
-    Each voxel takes the name of the bone and of the region that lie nearest to it.
-
-    Parameters
-    ----------
-    given : bones of unknown name
-    bones, regions : what was found, on the grid of ``given``
-
-    Returns
-    -------
-    bones and regions as far as ``given`` goes; None where these are others than those found: too few of their
-        voxels lie in found bones, or too few in bones of the limb, since a drawn pelvis may be its
-        sacroiliac joints alone; nor is one bone alone a joint
-    """
-    given.grid.require_match(bones.grid, "given and found bones")
-    mask = given.labels.array > 0
-    limb = [value for value, label in bones.meaning.items() if label.name != Bone.PELVIS]
-    inside = bones.labels.array[mask]
-    told = len(bones.present()) > 1 and inside.size > 0
-    if not told or np.isin(inside, limb).mean() < _LIMB_SHARE or (inside > 0).mean() < _FOUND_SHARE:
-        return None
-    return _nearest(bones, mask), _nearest(regions, mask)
-
-
-def _nearest(found: Segmentation, mask: NDArray[np.bool_]) -> Segmentation:
-    """Fill a mask with the nearest labels."""
-    array = found.labels.array
-    place = distance_transform_edt(
-        array == 0, sampling=found.grid.spacing_mm, return_distances=False, return_indices=True
-    )
-    filled = np.where(mask, array[tuple(place)], np.uint8(0))
-    return Segmentation(LabelMap(filled, found.grid), found.meaning)
 
 
 def divide_given(bones: Segmentation, joint: Joint | None = None, side: Side | None = None) -> GivenBones:

@@ -97,7 +97,8 @@ def outline_lesions(
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
     near = _with_fringe(found) & inside
     edge = np.where(strange, settings.least_probability, settings.edge_probability)
-    level = np.where(strange, settings.wide_outline_share, settings.outline_share).astype(np.float32)
+    wide = settings.outline_share if settings.familiar else settings.wide_outline_share
+    level = np.where(strange, wide, settings.outline_share).astype(np.float32)
     half = near & (height >= level) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)

@@ -25,7 +25,7 @@ def require_shares(table: str, settings: object, *names: str) -> None:
             raise SettingsError(f"{table}.{name} must lie between 0 and 1, got {value}")
 
 
-def require_positive(table: str, settings: object, *names: str) -> None:
+def require_not_negative(table: str, settings: object, *names: str) -> None:
     """Refuse lengths, volumes and contrasts below 0.
 
     Raises
@@ -58,7 +58,7 @@ class PartRules:
 
     def __post_init__(self) -> None:
         require_shares("edema.part", self, "weak_share", "alike_share")
-        require_positive("edema.part", self, "radius_mm", "smoothing_mm")
+        require_not_negative("edema.part", self, "radius_mm", "smoothing_mm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class RedRules:
 
     def __post_init__(self) -> None:
         require_shares("edema.red", self, "beside_slope", "beside_loss", "probability", "loss", "clear_loss")
-        require_positive("edema.red", self, "beside_ml", "beside_contrast")
+        require_not_negative("edema.red", self, "beside_ml", "beside_contrast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +248,7 @@ class SideRules:
 
     def __post_init__(self) -> None:
         require_shares("edema.side", self, "probability", "water")
-        require_positive("edema.side", self, "least_ml", "depth_mm")
+        require_not_negative("edema.side", self, "least_ml", "depth_mm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +263,9 @@ class EndRules:
         `RedRules.water_slope`
     filling_ml : nor is what has so much there, even if it lost little T1
     whole_share : what lies there by this share lies there altogether
+    around_loss : of that, what lost more T1 than this beyond the marrow around is no fat
     deviations : what stands out of the bone's scatter by this, with more water for the T1 lost than the first
         of `RedRules.water_slope`, is no red marrow for the little T1 that it lost
-    around_loss : of that, what lost more T1 than this beyond the marrow around is no fat
     dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
         than one of these, with less of water's signal than its partner for each share of T1 lost
     """
@@ -275,11 +275,11 @@ class EndRules:
     wet_share: float = 0.28
     filling_ml: float = 10.0
     whole_share: float = 0.9
-    deviations: float = 5.0
     around_loss: float = 0.09
+    deviations: float = 5.0
     dry_probability: tuple[float, float] = (0.9, 0.8)
     dry_water_slope: tuple[float, float] = (0.85, 1.2)
 
     def __post_init__(self) -> None:
         require_shares("edema.end", self, "share", "probability", "wet_share", "whole_share", "around_loss")
-        require_positive("edema.end", self, "filling_ml")
+        require_not_negative("edema.end", self, "filling_ml")

@@ -123,7 +123,7 @@ def segment_edema(
     likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
-    strange = np.isin(volume.bones, kinds.unknown)
+    strange = np.isin(volume.bones, () if chosen.familiar else kinds.unknown)
     if strange.any():
         likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)

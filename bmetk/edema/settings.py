@@ -12,7 +12,7 @@ from bmetk.edema.rules import (
     RedRules,
     SideRules,
     SmallRules,
-    require_positive,
+    require_not_negative,
     require_shares,
 )
 from bmetk.errors import SettingsError
@@ -40,6 +40,8 @@ class EdemaSettings:
 
     Parameters
     ----------
+    familiar : bones without names are those of hip, knee, ankle or foot, which the network knows; `analyze`
+        takes them for that where the joint is named or each has a label of its own
     correct_shading : estimate and remove the coil's smooth shading
     shading_margin_mm : soft tissue around the bones that the shading is estimated from
     least_probability : 0 to 1; a lesion is what is at least so likely to be edema
@@ -54,7 +56,7 @@ class EdemaSettings:
     core_share : 0 to 1; that level is the mean of what reaches this share of the mean itself; of all in bones
         of unknown name, whose readers draw wide
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
-    wide_outline_share : the same in bones of unknown name, whose readers draw wide
+    wide_outline_share : the same in bones of unknown name that are not ``familiar``, whose readers draw wide
     uncertain_share : standard deviation of that height
     measured_share : 0 to 1; least part of a lesion that lies in the regions that are measured
     beyond_mm : how far outside of them lesions are followed
@@ -70,6 +72,7 @@ class EdemaSettings:
         If a value is out of range.
     """
 
+    familiar: bool = False
     correct_shading: bool = True
     shading_margin_mm: float = 15.0
     least_probability: float = 0.5
@@ -101,7 +104,7 @@ class EdemaSettings:
 
     def __post_init__(self) -> None:
         require_shares("edema", self, *_SHARES)
-        require_positive("edema", self, *_LENGTHS_AND_VOLUMES)
+        require_not_negative("edema", self, *_LENGTHS_AND_VOLUMES)
         if not self.edge_probability <= self.least_probability <= self.seed_probability:
             raise SettingsError(
                 "edema.edge_probability, least_probability and seed_probability must not fall, got "

@@ -202,8 +202,7 @@ def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tup
 
 
 def _bone_ml(bones: Segmentation, bone: Bone) -> float:
-    mask = bones.labels.mask(bone_number(bones, bone) or 0)
-    return _once(bones, ("ml", bone), lambda: mask.volume_ml)
+    return _once(bones, ("ml", bone), lambda: bones.labels.mask(bone_number(bones, bone) or 0).volume_ml)
 
 
 def _frame_grid(bones: Segmentation, bone: Bone) -> Grid:

@@ -6,18 +6,9 @@ from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
-from scipy.ndimage import binary_dilation, binary_erosion
 
-from bmetk.anatomy import BONE_LABELS, Bone, Joint, Label, Region, Side
-from bmetk.bones import (
-    BoneSettings,
-    divide_given,
-    find_bones,
-    name_given,
-    names_bones,
-    provide_bones,
-    sources,
-)
+from bmetk.anatomy import BONE_LABELS, Joint, Label, Region, Side
+from bmetk.bones import BoneSettings, divide_given, find_bones, names_bones, provide_bones, sources
 from bmetk.errors import SettingsError, UnknownNameError
 from bmetk.exam import CheckStatus, Segmentation
 from bmetk.image import LabelMap
@@ -56,44 +47,6 @@ def test_joint_and_side_of_given_bones_need_no_tags(exam):
     assert given.joint is expected
     if exam.spec.joint is not Joint.HIP:
         assert given.side is exam.spec.side
-
-
-def test_given_bones_take_the_names_of_those_that_were_found(exam):
-    truth = exam.truth
-    given = Segmentation(
-        LabelMap((truth.bones.labels.array > 0).astype(np.uint8), truth.bones.grid),
-        {1: Label("label_1", None, "label_1")},
-    )
-    inner = binary_erosion(truth.bones.labels.array > 0, np.ones((1, 3, 3)))
-    found = Segmentation(
-        LabelMap(inner * truth.bones.labels.array, truth.bones.grid),
-        truth.bones.meaning,
-    )
-    bones, regions = name_given(given, found, truth.regions)
-    inside = given.labels.array > 0
-    assert np.mean(bones.labels.array[inside] == truth.bones.labels.array[inside]) > 0.98
-    assert regions.labels.array[inside].all()
-    assert not bones.labels.array[~inside].any()
-
-
-def test_a_mask_beside_the_bones_that_were_found_takes_no_names(exam):
-    bones = exam.truth.bones
-    mask = bones.labels.array > 0
-    muscle = binary_dilation(mask, iterations=6) & ~binary_dilation(mask, iterations=3)
-    given = Segmentation(
-        LabelMap(muscle.astype(np.uint8), bones.grid), {1: Label("label_1", None, "label_1")}
-    )
-    assert name_given(given, bones, exam.truth.regions) is None
-
-
-def test_a_mask_of_the_pelvis_alone_takes_no_names(exam):
-    if exam.spec.joint is not Joint.HIP:
-        return
-    bones = exam.truth.bones
-    pelvis = [value for value, label in bones.meaning.items() if label.name == Bone.PELVIS]
-    array = np.isin(bones.labels.array, pelvis).astype(np.uint8)
-    given = Segmentation(LabelMap(array, bones.grid), {1: Label("label_1", None, "label_1")})
-    assert name_given(given, bones, exam.truth.regions) is None
 
 
 def test_labels_that_are_no_bones_are_refused(exam):

@@ -89,6 +89,24 @@ def test_one_label_for_all_bones_works() -> None:
     assert dice(found.edema, phantom.edema) > 0.9
 
 
+def test_only_bones_that_nothing_tells_are_outlined_as_wide_as_readers_draw() -> None:
+    phantom = joint(slices("coronal"))
+    one = LabelMap((phantom.bones.labels.array > 0).astype(np.uint8), phantom.bones.grid)
+    bones = Segmentation(one, {1: Label("label_1", None, "label_1")})
+    for familiar, changes in ((True, False), (False, True)):
+        volumes_ml = {
+            segment_edema(
+                phantom.t1,
+                phantom.fluid,
+                bones,
+                phantom.covered,
+                settings=EdemaSettings(familiar=familiar, wide_outline_share=share),
+            ).edema.volume_ml
+            for share in (0.2, 0.8)
+        }
+        assert (len(volumes_ml) > 1) == changes
+
+
 def test_without_t1_edema_is_found_with_a_warning() -> None:
     phantom = joint(slices("coronal"), shading=0.0)
     found = segment_edema(None, phantom.fluid, phantom.bones, phantom.covered)
