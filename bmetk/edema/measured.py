@@ -65,6 +65,7 @@ class Piece:
         not seen
     end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it
     step : T1 lost beyond that of the marrow around; infinite where it is not seen
+    slices : how many slices show it
     """
 
     box: Box
@@ -81,6 +82,7 @@ class Piece:
     other_side: float
     end: float
     step: float
+    slices: int
 
     @property
     def slope(self) -> float:
@@ -189,6 +191,7 @@ def _measure(
         other_side.get(bone, np.inf),
         _share_at_end(inside, box, volume),
         _t1_step(inside, bone, box, signals, volume, edema),
+        int(np.count_nonzero(inside.any(axis=(1, 2)))),
     )
 
 

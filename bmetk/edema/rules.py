@@ -113,6 +113,9 @@ class SmallRules:
     vessel_ml, vessel_probability : what is larger than this is none from this probability on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it
+    one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
+        the network's doubt says little; sacroiliac joints are read so (Rudwaleit et al. 2009,
+        doi:10.1136/ard.2009.110767)
     """
 
     faint_ml: float = 1.0
@@ -132,6 +135,7 @@ class SmallRules:
     vessel_ml: float = 0.3
     vessel_probability: float = 0.8
     last_slice_share: float = 0.9
+    one_slice_ml: float = 0.3
 
     def __post_init__(self) -> None:
         names = (
@@ -142,6 +146,7 @@ class SmallRules:
             "last_slice_share",
         )
         require_shares("edema.small", self, *names)
+        require_not_negative("edema.small", self, "one_slice_ml")
 
 
 @dataclass(frozen=True, slots=True)

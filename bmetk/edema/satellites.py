@@ -29,7 +29,8 @@ _VESSEL = "vessel"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _BESIDE})
+_ALONE = "in one slice alone"
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _BESIDE, _ALONE})
 """Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion. In a ray or a toe
 that may look like a vessel or a tendon."""
 
@@ -106,6 +107,8 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
     known = piece.bone not in kinds.unknown  # in others the network's doubt says little
     if known and (reason := _why_no_lesion(piece, lesions, kinds, settings)):
         return reason
+    if not known and piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
+        return _ALONE
     if _is_soft(piece, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)

@@ -246,6 +246,22 @@ def test_a_small_bright_piece_of_an_unknown_bone_is_no_vessel_for_the_network_s_
     assert not without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0].any()
 
 
+@pytest.mark.parametrize(
+    ("slices", "side", "unknown", "kept"),
+    [(1, 8, True, False), (2, 6, True, True), (1, 9, True, True), (1, 8, False, True)],
+)
+def test_a_small_piece_that_one_slice_alone_shows_is_no_lesion_in_a_bone_of_unknown_name(
+    slices: int, side: int, unknown: bool, kept: bool
+) -> None:
+    box = (slice(3, 3 + slices), slice(10, 10 + side), slice(40, 40 + side))
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (box, 5.0, 0.6)])
+    kinds = MarrowKinds((), (1, 2)) if unknown else MarrowKinds((1, 2))
+    found, doubtful, _ = without_satellites(edema, signals, volume, kinds, EdemaSettings())
+    assert found[LESION].all()
+    assert found[box].any() == kept
+    assert doubtful[box].any() != kept
+
+
 @pytest.mark.parametrize(("t1", "likely", "kept"), [(0.93, 0.7, False), (0.8, 0.7, True), (0.93, 0.88, True)])
 def test_what_hardly_lost_t1_must_be_likely_even_in_a_bone_s_end(
     t1: float, likely: float, kept: bool
