@@ -37,6 +37,8 @@ _CLEFT_PLATES = 0.9
 """Fluid signal of normal marrow's that the plates of bone on both sides of a joint stay below."""
 _CLEFT_ML = 0.2
 _RIM_MM = 0.5
+_RIM_SHARE, _RIM_ML = 0.1, 0.5
+"""Wet pieces of a ray that are smaller than both, the first as a share of the bone, are joint fluid at its rim."""
 _SURE = 0.85
 _LEAST_ML = 0.3
 
@@ -142,7 +144,21 @@ def fill_forefoot(
     share = water if water.any() else _share_of_lesions(contrast, likely, volume)
     wet = inside & (volume.depth_mm > _RIM_MM) & (share >= least[volume.bones])
     wet &= contrast > _HALF_Z * level.spread
+    wet &= ~_along_rim(wet, volume)
     return np.where(wet, np.maximum(likely, np.float32(_SURE)), likely)
+
+
+def _along_rim(wet: BoolArray, volume: MarrowVolume) -> BoolArray:
+    """Mark small pieces that leave nearly all of a bone dry in the slices that show them."""
+    rim = np.zeros_like(wet)
+    for number, box in boxes(labels := connect_by_bone(wet, volume.bones), pad=0):
+        piece = labels[box] == number
+        shown = np.flatnonzero(piece.any(axis=(1, 2))) + box[0].start
+        bone = volume.bones[shown] == volume.bones[box][piece][0]
+        size = np.count_nonzero(piece)
+        if size < _RIM_SHARE * np.count_nonzero(bone) and size * volume.grid.voxel_ml < _RIM_ML:
+            rim[box] |= piece
+    return rim
 
 
 def _share_of_lesions(contrast: Float32Array, likely: Float32Array, volume: MarrowVolume) -> Float32Array:

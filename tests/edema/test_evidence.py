@@ -15,14 +15,17 @@ TOE, RAY, LESION = 1, 2, 3
 WET = {value: (slice(2, 4), slice(10, 20), slice(20 * value - 15, 20 * value - 5)) for value in (TOE, RAY)}
 
 
-def filled(share: float, *, lesion_contrast: float = 0.0, known: bool = True) -> tuple[bool, bool]:
+def filled(
+    share: float, *, lesion_contrast: float = 0.0, known: bool = True, wide: int = 10
+) -> tuple[bool, bool]:
     """Make a part of a toe and of a metatarsal wet; tell whether each is filled."""
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
     bones = np.repeat(np.uint8([TOE, RAY, LESION]), 20)[None, None].repeat(30, 1).repeat(6, 0)
     rng = np.random.default_rng(5)
     smooth = (1 + 0.02 * rng.standard_normal(SHAPE)).astype(np.float32)
     water, likely = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
-    for box in WET.values():
+    boxes = {v: (s, r, slice(c.start, c.start + wide)) for v, (s, r, c) in WET.items()}
+    for box in boxes.values():
         smooth[box] += 4 * share
         water[box] = share if known else 0
     if lesion_contrast:
@@ -32,7 +35,7 @@ def filled(share: float, *, lesion_contrast: float = 0.0, known: bool = True) ->
     volume = MarrowVolume(grid, None, smooth, bones, np.full(SHAPE, 3.0, np.float32), whole, whole, ~whole)
     result = fill_forefoot(likely, smooth, water, volume, {TOE: 0.25, RAY: 0.4})
     assert not result[0].any()
-    return bool((result[WET[TOE]] > 0.8).all()), bool((result[WET[RAY]] > 0.8).all())
+    return bool((result[boxes[TOE]] > 0.8).all()), bool((result[boxes[RAY]] > 0.8).all())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,11 @@ def filled(share: float, *, lesion_contrast: float = 0.0, known: bool = True) ->
 )
 def test_wet_marrow_is_filled_by_its_share_of_water(share: float, expected: tuple[bool, bool]) -> None:
     assert filled(share) == expected
+
+
+@pytest.mark.parametrize(("wide", "expected"), [(5, False), (6, True), (7, True)])
+def test_a_wet_rim_of_a_ray_is_fluid_of_the_joint(wide: int, expected: bool) -> None:
+    assert filled(0.6, wide=wide) == (expected, expected)
 
 
 def test_without_muscle_the_sure_lesions_of_the_exam_tell_what_is_wet() -> None:
