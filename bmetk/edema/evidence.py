@@ -38,7 +38,7 @@ _CLEFT_PLATES = 0.9
 _CLEFT_ML = 0.2
 _RIM_MM = 0.5
 _RIM_SHARE, _RIM_ML = 0.1, 0.5
-"""Wet pieces of a ray that are smaller than both, the first as a share of the bone, are joint fluid at its rim."""
+"""What is wet in a ray and smaller than both, the first as a share of the bone, is joint fluid at its rim."""
 _SURE = 0.85
 _LEAST_ML = 0.3
 

@@ -29,6 +29,8 @@ class TrackingSettings:
     change_fraction : 0 to 1; nor is one below this share of the mean of the two volumes
     even_ml : mL; above this mean the scatter grows with its root alone, as errors along the outline even out
     interval_weight : share of each volume's interval that is taken to vary from exam to exam
+    decisive_change : multiple of the smallest detectable change from which on a change is told of exams that
+        do not compare, without a probability
     episode_days : days; regions that first show within this time of each other are one episode
     lesion_overlap : 0 to 1; least share of the smaller lesion in common regions that links two lesions
 
@@ -53,6 +55,7 @@ class TrackingSettings:
     change_fraction: float = 0.151
     even_ml: float = 17.0
     interval_weight: float = 0.1
+    decisive_change: float = 2.0
     episode_days: int = 30
     lesion_overlap: float = 0.1
 
@@ -76,6 +79,8 @@ class TrackingSettings:
         for name in ("detection_ml", "speck_ml", "sure_ml", "change_ml", "even_ml"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
+        if self.decisive_change < 1:
+            raise SettingsError(f"tracking.decisive_change must be 1 or more, got {self.decisive_change}")
         if self.episode_days < 0:
             raise SettingsError(f"tracking.episode_days must be 0 or more, got {self.episode_days} days")
 

@@ -19,7 +19,7 @@ class Comparability:
     """Verdict on two exams of one region.
 
     ``widening`` multiplies the smallest detectable change, 1 or more; where the two are not ``comparable`` no
-    change is told. ``reasons`` say what differs, in words.
+    change is told but a decisive one. ``reasons`` say what differs, in words.
     """
 
     comparable: bool

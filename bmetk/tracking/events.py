@@ -52,8 +52,9 @@ def find_events(
     A region that was not imaged makes no event. Regions that two exams of one day show count
     once, by the exam that covers more of them. Where less than ``resolved_coverage`` of a region was imaged
     and no edema is seen, nothing is said: neither resolved nor decreased. Nothing is said either of
-    edema whose two exams do not compare, nor where so little was there before that slices like those of the
-    later exam may miss it; the next exam is compared with the one before both.
+    edema whose two exams do not compare and whose volume did not change decisively, nor where so little was
+    there before that slices like those of the later exam may miss it; the next exam is compared with the one
+    before both.
     """
     by_name = {exam.name: exam for exam in exams}
     first_day = min(exam.date for exam in exams)
@@ -90,10 +91,11 @@ def _reasons_to_refuse(
     """Say why nothing can be told of edema on record; empty where it can."""
     if not record.present or record.last is None:
         return ()
-    if not compared.verdict.comparable:
+    change = compared.change
+    decisive = change is not None and abs(change.over_sdc) >= settings.decisive_change
+    if not compared.verdict.comparable and not decisive:
         return compared.verdict.reasons
     before_ml, limit_ml = record.last.edema_ml or 0.0, point.detection_limit_ml or 0.0
-    change = compared.change
     seen = change is not None and still_has_edema(point, change.over_sdc, settings)
     if seen or before_ml >= limit_ml:
         return ()
@@ -174,17 +176,22 @@ def _event(
         change_ml=None if change is None else change.ml,
         change_ml_low=None if change is None else change.ml_low,
         change_ml_high=None if change is None else change.ml_high,
-        probability=_probability(kind, after, change, exam, settings),
+        probability=_probability(kind, after, compared, exam, settings),
         comparable=compared.verdict.comparable,
         reasons=(*compared.verdict.reasons, *(exam.doubts if before is None else ())),
     )
 
 
 def _probability(
-    kind: EventKind, after: RegionPoint, change: Change | None, exam: TimelineExam, settings: TrackingSettings
+    kind: EventKind,
+    after: RegionPoint,
+    compared: _Comparison,
+    exam: TimelineExam,
+    settings: TrackingSettings,
 ) -> float | None:
-    """Tell how likely the event is real; None for an unchanged region, and where the exam is in doubt."""
-    if exam.doubts or kind is EventKind.UNCHANGED:
+    """Tell how likely the event is real; None for an unchanged region, and where an exam is in doubt."""
+    change = compared.change
+    if exam.doubts or not compared.verdict.comparable or kind is EventKind.UNCHANGED:
         return None
     if change is not None and not kind.is_onset:
         return change.probability

@@ -117,7 +117,7 @@ class Event:
     region was never measured before. ``probability`` is that the change is real, or, at an onset, that
     edema is there, 0.5 to 1; ``change_ml_low`` and ``change_ml_high`` bound the change with 95 %. Where the
     protocols of the two exams differ the smallest detectable change is wider, and ``reasons`` say why; where
-    they do not compare at all ``comparable`` is False and nothing rests on the change.
+    they do not compare ``comparable`` is False, and only a decisive change is told, without a probability.
     """
 
     date: dt.date

@@ -62,12 +62,21 @@ def test_a_smaller_view_lowers_it_too() -> None:
 
 
 def test_failed_fat_suppression_refuses_the_comparison_and_says_why() -> None:
-    timeline = track([knee(0, 8.0), failed(knee(60, 2.0)), knee(120, 3.0)])
+    timeline = track([knee(0, 8.0), failed(knee(60, 6.5)), knee(120, 3.0)])
     assert [event.kind.value for event in timeline.events] == ["baseline", "decreased"]
     assert timeline.events[-1].previous_date == DAY
     (refused,) = timeline.not_compared
     assert (refused.region, refused.date) == ("patella", DAY + timedelta(60))
     assert "fat suppression failed" in refused.reasons[0]
+
+
+def test_a_decisive_change_is_told_where_fat_suppression_failed_but_without_a_probability() -> None:
+    for earlier, later in ((knee(0, 8.0), failed(knee(60, 0.0))), (failed(knee(0, 8.0)), knee(60, 0.0))):
+        timeline = track([earlier, later])
+        assert not timeline.not_compared
+        event = timeline.events[-1]
+        assert (event.kind.value, event.comparable, event.probability) == ("resolved", False, None)
+        assert "fat suppression failed" in event.reasons[0]
 
 
 def test_edema_seen_where_fat_suppression_failed_carries_no_probability() -> None:
