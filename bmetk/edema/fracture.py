@@ -19,15 +19,17 @@ from bmetk.image import ScalarImage
 _NARROW_MM = 2.2
 """Radius of the disk that a line is narrower than."""
 _SMOOTHING_MM = 0.45
-_DARKER = 0.18
-"""Least share by which the line is darker than what lies on both sides, on each series."""
+_DARKER, _DARKER_MEAN, _DARKER_MOST = 0.1, 0.16, 0.2
+"""Least share by which a line is darker than what lies on both sides, on each series: of every pixel, in the
+mean, and of its darkest pixel on both."""
 _DEPTH_MM = (2.0, 12.0)
-_ALONG_MM = 1.6
+_ALONG_MM = 1.3
 """Largest standard deviation of the depth of a line that runs along the surface."""
-_LENGTH_MM = 8.0
+_PART_MM, _LENGTH_MM = 5.0, 10.0
+"""Least length in a slice, and of all slices together."""
 _WIDTH_MM = 3.0
 _AROUND_MM = 2.0
-_EDEMA_SHARE = 0.5
+_EDEMA_SHARE = 0.6
 _LEAST_EDEMA_MM2 = 60.0
 _CORNERS = np.ones((3, 3), bool)
 
@@ -55,8 +57,7 @@ def subchondral_line(
     spacing, total = fluid.grid.spacing_mm[1:], 0.0
     for number in np.flatnonzero(edema.any(axis=(1, 2))):
         labels = bones.labels.array[number]
-        darker = _darker_than_both_sides(fluid.array[number], spacing)
-        darker = np.minimum(darker, _darker_than_both_sides(t1.array[number], spacing))
+        darker = np.stack([_darker_than_both_sides(s.array[number], spacing) for s in (t1, fluid)])
         for value in np.unique(labels[edema[number]]):
             bone = labels == value
             total += sum(_lines(darker, bone, edema[number] & bone, spacing)) if value else 0.0
@@ -73,22 +74,25 @@ def subchondral_line(
 def _lines(
     darker: Float32Array, bone: BoolArray, edema: BoolArray, spacing: tuple[float, ...]
 ) -> Iterator[float]:
-    """Yield the length of each line in one slice of one bone, mm; ``darker`` is the lesser of both series."""
+    """Yield the length of each line in one slice of one bone, mm; ``darker`` is that of both series."""
     around = disk(_AROUND_MM / spacing[0])[0]
     searched = ndimage.binary_fill_holes(ndimage.binary_dilation(edema, around)) & bone
     if np.count_nonzero(searched) * spacing[0] * spacing[1] < _LEAST_EDEMA_MM2:
         return
     padded = np.pad(bone, 1, mode="edge")
     depth = ndimage.distance_transform_edt(padded, sampling=spacing)[1:-1, 1:-1]
-    dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1]) & (darker > _DARKER)
+    both = darker.min(axis=0)
+    dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1]) & (both > _DARKER)
     labels, _ = ndimage.label(dark, structure=_CORNERS)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         line = labels[box] == number
         extent = [(part.stop - part.start - 1) * s for part, s in zip(box, spacing, strict=True)]
         length = float(np.hypot(*extent))
-        if length < _LENGTH_MM or np.count_nonzero(line) * spacing[0] * spacing[1] > _WIDTH_MM * length:
+        if length < _PART_MM or np.count_nonzero(line) * spacing[0] * spacing[1] > _WIDTH_MM * length:
             continue
         whole = labels == number
+        if darker[:, whole].mean(axis=1).min() < _DARKER_MEAN or both[whole].max() < _DARKER_MOST:
+            continue
         beside = ndimage.binary_dilation(whole, around) & ~whole
         if float(depth[whole].std()) < _ALONG_MM and float(edema[beside].mean()) > _EDEMA_SHARE:
             yield length

@@ -9,6 +9,7 @@ from bmetk.anatomy import Label, Side
 from bmetk.edema import EdemaMap, believe_earlier, find_lesions, measure_regions, observe_findings
 from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.fracture import subchondral_line
+from bmetk.edema.volume import BoolArray
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, LabelMap, Mask, ScalarImage
 from tests.edema.phantom import MEANING, RADII, Phantom, joint, slices
@@ -123,6 +124,13 @@ def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -
     assert (right.side, right.present) == (Side.RIGHT, True)
 
 
+def line_below(phantom: Phantom, depth_mm: float) -> BoolArray:
+    """Mark a thin shell in the edema, so deep below the surface."""
+    points = phantom.fluid.grid.world_coordinates() - np.array((0.0, 0.0, 26.0))
+    below = (1 - np.sqrt(((points / RADII) ** 2).sum(-1))) * RADII.min()
+    return np.asarray((np.abs(below - depth_mm) < 0.8) & phantom.edema.array)
+
+
 @pytest.mark.parametrize(
     ("depth_mm", "signal", "present"),
     [(5.0, 20.0, True), (5.0, 420.0, False), (18.0, 20.0, False)],
@@ -131,14 +139,26 @@ def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -
 def test_a_dark_line_along_the_surface_within_edema_is_told(
     phantom: Phantom, found: EdemaMap, *, depth_mm: float, signal: float, present: bool
 ) -> None:
-    grid = phantom.fluid.grid
-    points = grid.world_coordinates()
-    height = np.sqrt((((points - np.array((0.0, 0.0, 26.0))) / RADII) ** 2).sum(-1))
-    below = (1 - height) * RADII.min()
-    line = (np.abs(below - depth_mm) < 0.8) & phantom.edema.array
+    line = line_below(phantom, depth_mm)
     t1, fluid = (
         s.with_array(np.where(line, np.float32(signal), s.array)) for s in (phantom.t1, phantom.fluid)
     )
     (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, found)
     assert told.present == present
     assert told.side is Side.RIGHT
+
+
+@pytest.mark.parametrize(("slices", "half_mm", "present"), [(1, 4.0, False), (2, 4.0, True), (4, 1.5, False)])
+def test_short_parts_of_a_line_count_together_and_specks_do_not(
+    phantom: Phantom, found: EdemaMap, *, slices: int, half_mm: float, present: bool
+) -> None:
+    line, points = line_below(phantom, 4.0), phantom.fluid.grid.world_coordinates()
+    most = int(np.argmax(line.sum(axis=(1, 2))))
+    middle = points[most][line[most]].mean(axis=0)
+    line &= np.abs(points - middle)[..., 0] < half_mm
+    line[:most] = line[most + slices :] = False
+    t1, fluid = (
+        s.with_array(np.where(line, np.float32(0.4) * s.array, s.array)) for s in (phantom.t1, phantom.fluid)
+    )
+    (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, found)
+    assert told.present == present
