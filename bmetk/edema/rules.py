@@ -103,14 +103,16 @@ class SmallRules:
         less likely than this in the mean, is not believed
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
-        muscle or tendon within a wrong outline
+        muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
+        likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
         more of water's signal than this for each share of it, is a vessel or cyst; where no muscle tells
         water, only what is less likely than the first of `RedRules.doubtful_probability`
-    vessel_ml, vessel_probability : what is larger than this is none from this probability on
+    vessel_ml, vessel_probability : what is larger than this is none from this probability on; in rays and
+        toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where

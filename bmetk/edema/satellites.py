@@ -109,7 +109,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if not known and piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
         return _ALONE
-    if _is_soft(piece, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
+    if _is_soft(piece, kinds, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
 
@@ -123,7 +123,7 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _DRY
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
-    return _VESSEL if _is_vessel(piece, settings) else ""
+    return _VESSEL if _is_vessel(piece, kinds, settings) else ""
 
 
 def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
@@ -153,17 +153,27 @@ def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies in the end of a bone and has lost T1 signal that the marrow around it has."""
-    return piece.yellow >= settings.end.whole_share and settings.end.around_loss < piece.step < np.inf
+    """Tell whether it lies in the end of a bone, or fills it, and has lost T1 that the marrow around has."""
+    in_end = piece.yellow >= settings.end.whole_share or _fills_yellow(piece, settings)
+    return in_end and settings.end.around_loss < piece.step < np.inf
 
 
-def _is_soft(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is."""
+def _is_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
+
+    The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle.
+    """
+    if _is_likely_ray(piece, kinds, settings) and piece.lost < settings.small.muscle_loss:
+        return False
     doubted = (
         piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability
     )
     small = piece.volume_ml < settings.small.soft_ml or doubted
     return small and 0 < piece.water_slope < settings.small.soft_water_slope
+
+
+def _is_likely_ray(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    return piece.bone in kinds.thin and piece.likely >= settings.belief.lonely_probability
 
 
 def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
@@ -172,13 +182,15 @@ def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
     return dark and 0 < piece.water_slope < settings.small.muscle_water_slope
 
 
-def _is_vessel(piece: Piece, settings: EdemaSettings) -> bool:
+def _is_vessel(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
     if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
         return False
     rules = settings.small
     little = piece.lost < rules.vessel_loss or piece.water_slope > rules.vessel_water_slope
     wide = piece.volume_ml >= rules.vessel_ml
+    if wide and _is_likely_ray(piece, kinds, settings):
+        return False
     sure = rules.vessel_probability if wide else settings.belief.sure_probability
     return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
 

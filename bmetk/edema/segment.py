@@ -127,8 +127,8 @@ def segment_edema(
     if strange.any():
         likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
-    thin = {v: _THIN_BONES[n] for v, label in bones.meaning.items() if (n := label.name) in _THIN_BONES}
-    likely = fill_forefoot(likely, smooth, maps[1], volume, thin)
+    least_share = {value: _THIN_BONES[bones.meaning[value].name] for value in kinds.thin}
+    likely = fill_forefoot(likely, smooth, maps[1], volume, least_share)
     fat = stretch_in_plane(unsuppressed_nearby(normal.volume, fluid_contrast), *pixels)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
     outline = outline.with_more(bright_clefts(smooth, strange, volume))
@@ -241,9 +241,13 @@ def _yellow(regions: Segmentation) -> list[int]:
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
-    """Sort bones by whether they may hold red marrow."""
-    fatty = tuple(v for v, label in bones.meaning.items() if label.name in _BONE_NAMES - RED_BONES)
-    return MarrowKinds(fatty, tuple(v for v, label in bones.meaning.items() if label.name not in _BONE_NAMES))
+    """Sort bones by the marrow that they may hold."""
+    names = {value: label.name for value, label in bones.meaning.items()}
+    return MarrowKinds(
+        fatty=tuple(value for value, name in names.items() if name in _BONE_NAMES - RED_BONES),
+        unknown=tuple(value for value, name in names.items() if name not in _BONE_NAMES),
+        thin=tuple(value for value, name in names.items() if name in _THIN_BONES),
+    )
 
 
 def _water_level(normal: NormalisedMarrow, to_muscle: float) -> float:

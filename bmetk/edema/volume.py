@@ -46,16 +46,18 @@ class MarrowVolume:
 
 @dataclass(frozen=True, slots=True)
 class MarrowKinds:
-    """Which bones are free of red marrow, by their labels.
+    """What kind of marrow bones hold, by their labels.
 
     Parameters
     ----------
     fatty : bones that hold none in an adult
     unknown : bones of which that is not known; they are judged by their own scatter alone
+    thin : rays and toes, whose cortex darkens the marrow on T1
     """
 
     fatty: tuple[int, ...] = ()
     unknown: tuple[int, ...] = ()
+    thin: tuple[int, ...] = ()
 
     @property
     def not_red(self) -> tuple[int, ...]:

@@ -233,6 +233,40 @@ def test_a_small_piece_brighter_than_its_lost_t1_allows_is_a_vessel(
     assert run(6.0, t1, fatty=[1, 2], water_share=share, likely=0.78) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("box", "t1", "likely", "share", "kept"),
+    [
+        (BESIDE, 0.6, 0.7, 0.04, True),  # dark on T1, with little water for it
+        (BESIDE, 0.45, 0.7, 0.04, False),  # as dark as muscle
+        (BESIDE, 0.6, 0.6, 0.04, False),
+        (SPECK, 0.85, 0.7, 0.1, True),  # bright for the little T1 lost
+        (SPECK, 0.85, 0.6, 0.1, False),
+        (SMALL_SPECK, 0.85, 0.7, 0.1, False),
+    ],
+)
+def test_in_a_ray_what_is_likely_is_neither_tendon_nor_vessel(
+    box: Box, t1: float, likely: float, share: float, kept: bool
+) -> None:
+    small = (slice(box[0].start, box[0].start + 2), box[1], box[2])
+    edema, signals, volume = scene([(LESION, 7.0, 0.6), (small, 6.0, t1)], likely=likely, water_share=share)
+    for thin, expected in (((), False), ((2,), kept)):
+        kinds = MarrowKinds((1, 2), thin=thin)
+        found = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
+        assert found[small].any() == expected
+
+
+@pytest.mark.parametrize(("around", "kept"), [(1.0, False), (1.1, True)])
+def test_what_fills_a_bone_s_end_and_is_darker_than_the_marrow_around_is_no_red_marrow(
+    around: float, kept: bool
+) -> None:
+    box = (slice(1, 7), slice(5, 35), slice(2, 28))
+    edema, signals, volume = scene([(box, 2.0, 0.94)], likely=0.72, water_share=0.0, yellow=True)
+    assert signals.t1 is not None
+    signals.t1[~edema] = around
+    volume.yellow[:, :, 22:] = False
+    assert without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0].any() == kept
+
+
 @pytest.mark.parametrize(("likely", "kept"), [(0.75, False), (0.8, True)])
 def test_where_no_muscle_tells_water_a_likely_piece_is_no_vessel(likely: float, kept: bool) -> None:
     edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=likely, water_share=0.0)
