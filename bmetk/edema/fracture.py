@@ -74,7 +74,7 @@ def subchondral_line(
 def _lines(
     darker: Float32Array, bone: BoolArray, edema: BoolArray, spacing: tuple[float, ...]
 ) -> Iterator[float]:
-    """Yield the length of each line in one slice of one bone, mm; ``darker`` is that of both series."""
+    """Yield the length of each line in one slice of one bone, mm; ``darker`` is of shape (2, R, C)."""
     around = disk(_AROUND_MM / spacing[0])[0]
     searched = ndimage.binary_fill_holes(ndimage.binary_dilation(edema, around)) & bone
     if np.count_nonzero(searched) * spacing[0] * spacing[1] < _LEAST_EDEMA_MM2:

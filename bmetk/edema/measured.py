@@ -65,7 +65,6 @@ class Piece:
         not seen
     end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it
     step : T1 lost beyond that of the marrow around; infinite where it is not seen
-    slices : how many slices show it
     """
 
     box: Box
@@ -82,7 +81,11 @@ class Piece:
     other_side: float
     end: float
     step: float
-    slices: int
+
+    @property
+    def slices(self) -> int:
+        """How many slices show it."""
+        return int(np.count_nonzero(self.inside.any(axis=(1, 2))))
 
     @property
     def slope(self) -> float:
@@ -191,7 +194,6 @@ def _measure(
         other_side.get(bone, np.inf),
         _share_at_end(inside, box, volume),
         _t1_step(inside, bone, box, signals, volume, edema),
-        int(np.count_nonzero(inside.any(axis=(1, 2)))),
     )
 
 

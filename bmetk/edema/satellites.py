@@ -163,17 +163,14 @@ def _is_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
 
     The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle.
     """
-    if _is_likely_ray(piece, kinds, settings) and piece.lost < settings.small.muscle_loss:
+    likely = piece.likely >= settings.belief.lonely_probability
+    if piece.bone in kinds.thin and likely and piece.lost < settings.small.muscle_loss:
         return False
     doubted = (
         piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability
     )
     small = piece.volume_ml < settings.small.soft_ml or doubted
     return small and 0 < piece.water_slope < settings.small.soft_water_slope
-
-
-def _is_likely_ray(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
-    return piece.bone in kinds.thin and piece.likely >= settings.belief.lonely_probability
 
 
 def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
@@ -188,10 +185,9 @@ def _is_vessel(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> boo
         return False
     rules = settings.small
     little = piece.lost < rules.vessel_loss or piece.water_slope > rules.vessel_water_slope
-    wide = piece.volume_ml >= rules.vessel_ml
-    if wide and _is_likely_ray(piece, kinds, settings):
-        return False
-    sure = rules.vessel_probability if wide else settings.belief.sure_probability
+    sure = settings.belief.sure_probability
+    if piece.volume_ml >= rules.vessel_ml:
+        sure = settings.belief.lonely_probability if piece.bone in kinds.thin else rules.vessel_probability
     return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
 
 
