@@ -121,7 +121,7 @@ def _whole_femur(points: FloatArray, hip: HipLandmarks, knee: KneeLandmarks) -> 
 
 def _femur_by_hip(points: FloatArray, hip: HipLandmarks) -> _IntArray:
     distance = np.linalg.norm(points - hip.head_centre_mm, axis=1)
-    below = (points - hip.head_centre_mm) @ hip.shaft_direction
+    below = (points - hip.head_centre_mm) @ hip.down
     region = np.full(len(points), region_value(Region.PROXIMAL_FEMORAL_SHAFT, hip.side), dtype=np.uint8)
     region[below <= INTERTROCHANTERIC_MM * hip.scale] = region_value(Region.INTERTROCHANTERIC, hip.side)
     region[distance <= hip.head_radius_mm + NECK_MM * hip.scale] = region_value(Region.FEMORAL_NECK, hip.side)

@@ -23,20 +23,20 @@ WEIGHT_BEARING = (0.0, -0.33, 0.944)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HipLandmarks:
-    """Sphere of the femoral head and direction of the shaft.
+    """Sphere of the femoral head and direction down the thigh.
 
     Parameters
     ----------
     side : right or left
     head_centre_mm : array, shape (3,)
     head_radius_mm : mm
-    shaft_direction : unit array, shape (3,), pointing distally
+    down : unit array, shape (3,), from the head of a person at rest to the feet
     """
 
     side: Side
     head_centre_mm: FloatArray
     head_radius_mm: float
-    shaft_direction: FloatArray
+    down: FloatArray
 
     @property
     def scale(self) -> float:
@@ -48,7 +48,7 @@ class HipLandmarks:
         return replace(
             self,
             head_centre_mm=transform.apply(self.head_centre_mm),
-            shaft_direction=np.asarray(transform.rotation @ self.shaft_direction),
+            down=np.asarray(transform.rotation @ self.down),
         )
 
 
@@ -61,7 +61,7 @@ class KneeLandmarks:
     side : right or left
     notch_mm : array, shape (3,), a point of the sagittal plane through the intercondylar notch
     lateral_direction : unit array, shape (3,), the normal of that plane, to the lateral side
-    femur_up, tibia_up : unit arrays, shape (3,), along each bone, pointing proximally
+    femur_up, tibia_up : unit arrays, shape (3,), towards the head of a person at rest, for each bone
     femur_distal_mm : array, shape (3,), a point at the level of the most distal femur
     tibia_top_mm : array, shape (3,), a point at the level of the plateaus
     scale : size relative to the adult of the region definitions

@@ -23,6 +23,7 @@ from bmetk.bones.surfaces import (
     volume_ml,
     voxelize,
 )
+from bmetk.image import RigidTransform
 
 Vector = NDArray[np.float64]
 Modes = NDArray[np.float64]
@@ -262,12 +263,9 @@ def _poses(bodies: Sequence[Body], surfaces: Sequence[Surface]) -> tuple[Pose, .
 
 
 def rigid_pose(rest: Points, placed: Points) -> Pose:
-    """Find the rigid pose that carries rest to placed (Kabsch, 1976, doi:10.1107/S0567739476001873)."""
-    a, b = rest.mean(0), placed.mean(0)
-    u, _, vt = np.linalg.svd((rest - a).T @ (placed - b))
-    flip = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(u @ vt)))])
-    rotation = (u @ flip @ vt).T
-    return Pose(rotation, np.ones(3), b - rotation @ a)
+    """Find the rigid pose that carries rest to placed."""
+    moved = RigidTransform.between(rest, placed)
+    return Pose(moved.rotation, np.ones(3), moved.translation_mm)
 
 
 def rest_normals(body: Body) -> Points:

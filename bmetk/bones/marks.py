@@ -13,6 +13,8 @@ from bmetk.bones.fit import Fit
 from bmetk.bones.shape_model import LimbLandmarks, load_limb_model
 from bmetk.bones.surfaces import Surface
 
+NOTCH_SHARE = 2 / 3
+
 
 def joint_landmarks(joint: Joint, marks: LimbLandmarks) -> Landmarks:
     """Take the landmarks that divide the bones of a hip or a knee."""
@@ -20,26 +22,29 @@ def joint_landmarks(joint: Joint, marks: LimbLandmarks) -> Landmarks:
 
 
 def hip_landmarks(marks: LimbLandmarks) -> HipLandmarks:
-    """Take the femoral head's sphere and the direction of the shaft from a limb's landmarks."""
-    return HipLandmarks(Side(marks.side), marks.head_center, marks.head_radius_mm, -marks.femur_axis)
+    """Take the femoral head's sphere and the direction down the thigh from a limb's landmarks."""
+    return HipLandmarks(Side(marks.side), marks.head_center, marks.head_radius_mm, -marks.femur_up)
 
 
 def knee_landmarks(marks: LimbLandmarks) -> KneeLandmarks:
     """Take the notch plane, both ends of the bones and the size of the knee from a limb's landmarks.
 
-    The plane is sagittal to the femur: its normal is the axis of the condyles, made perpendicular to the
-    shaft. The size is the distance between the epicondyles relative to `ADULT_CONDYLE_WIDTH_MM`.
+    The plane is sagittal to the femur of a person at rest: its normal is the axis of the condyles, made
+    level. It lies between the middle of the notch's roof and that of the epicondyles, `NOTCH_SHARE` of the
+    way: the roof rises to the lateral side. The size is the distance between the epicondyles relative to
+    `ADULT_CONDYLE_WIDTH_MM`.
     """
     outward = 1.0 if marks.side == Side.LEFT else -1.0
-    across = outward * (marks.knee_axis - (marks.knee_axis @ marks.femur_axis) * marks.femur_axis)
+    across = outward * (marks.knee_axis - (marks.knee_axis @ marks.femur_up) * marks.femur_up)
+    middle = (marks.medial_epicondyle + marks.lateral_epicondyle) / 2
     width = float(np.linalg.norm(marks.medial_epicondyle - marks.lateral_epicondyle))
     return KneeLandmarks(
         side=Side(marks.side),
-        notch_mm=marks.notch,
+        notch_mm=marks.notch + NOTCH_SHARE * (middle - marks.notch),
         lateral_direction=np.asarray(across / np.linalg.norm(across)),
-        femur_up=marks.femur_axis,
+        femur_up=marks.femur_up,
         femur_distal_mm=marks.femur_distal,
-        tibia_up=marks.tibia_axis,
+        tibia_up=marks.tibia_up,
         tibia_top_mm=marks.tibia_proximal,
         scale=width / ADULT_CONDYLE_WIDTH_MM,
     )

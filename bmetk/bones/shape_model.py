@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bmetk.bones.surfaces import Faces, Points, Surface, clearance, merge, mirror_x
 from bmetk.errors import SettingsError, UnknownNameError
+from bmetk.image import RigidTransform
 
 Vector = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -58,12 +59,16 @@ class LimbLandmarks:
     notch: Vector
     """Middle of the roof of the intercondylar notch."""
     femur_distal: Vector
-    """The most distal point of the femur along its shaft."""
+    """The most distal point of the femur as it lies in a person at rest."""
+    femur_up: Vector
+    """Towards the head of that person, as the femur lies in the model."""
     tibia_axis_point: Vector
     tibia_axis: Vector
     """Along the shaft, towards the knee."""
     tibia_proximal: Vector
-    """The most proximal point of the tibia along its shaft."""
+    """The most proximal point of the tibia as it lies in a person at rest."""
+    tibia_up: Vector
+    """Towards the head of that person, as the tibia lies in the model."""
     medial_plateau: Vector
     lateral_plateau: Vector
     plafond: Vector
@@ -192,6 +197,7 @@ class LimbShapeModel:
         medial, _ = fit_sphere(at["femur", "medial_condyle"])
         lateral, _ = fit_sphere(at["femur", "lateral_condyle"])
         shafts = {b: _unit(mean[b, "shaft_proximal"] - mean[b, "shaft_distal"]) for b in ("femur", "tibia")}
+        up = {"femur": self._up("femur", femur, left), "tibia": self._up("tibia", tibia, left)}
         condyles = {f"{s}_{f}": mean["femur", f"{s}_{m}"] for s in _CONDYLES for f, m in _CONDYLE_MARKS}
         return LimbLandmarks(
             side=str(side),
@@ -206,10 +212,12 @@ class LimbShapeModel:
             lateral_condyle_center=lateral,
             **condyles,
             notch=mean["femur", "notch"],
-            femur_distal=femur[np.argmin(femur @ shafts["femur"])],
+            femur_distal=femur[np.argmin(femur @ up["femur"])],
+            femur_up=up["femur"],
             tibia_axis_point=mean["tibia", "shaft_proximal"],
             tibia_axis=shafts["tibia"],
-            tibia_proximal=tibia[np.argmax(tibia @ shafts["tibia"])],
+            tibia_proximal=tibia[np.argmax(tibia @ up["tibia"])],
+            tibia_up=up["tibia"],
             medial_plateau=mean["tibia", "medial_plateau"],
             lateral_plateau=mean["tibia", "lateral_plateau"],
             plafond=mean["tibia", "plafond"],
@@ -218,6 +226,10 @@ class LimbShapeModel:
             fibula_head=mean["fibula", "head"],
             patella_center=bones["patella"].vertices.mean(0),
         )
+
+    def _up(self, name: str, placed: Points, left: float) -> Vector:
+        """Turn the model's upward direction as a bone was turned; ``left`` is -1 for a right limb."""
+        return RigidTransform.between(self.parts[name].mean * (left, 1.0, 1.0), placed).rotation[:, 2]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

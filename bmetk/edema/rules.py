@@ -101,6 +101,8 @@ class SmallRules:
     faint_ml, faint_share, faint_deviations, faint_probability : beside a lesion, what is smaller than this,
         has less than this share of its contrast, stands out of the bone's scatter by less than this, and is
         less likely than this in the mean, is not believed
+    thin_slope : beside a lesion, what has less than this share of its contrast for each share of T1 lost, in
+        rays and toes, is cortex or tendon in a thick slice
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
@@ -124,6 +126,7 @@ class SmallRules:
     faint_share: float = 0.45
     faint_deviations: float = 4.0
     faint_probability: float = 0.78
+    thin_slope: float = 0.45
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     soft_ml: float = 1.0
@@ -143,6 +146,7 @@ class SmallRules:
         names = (
             "faint_share",
             "faint_probability",
+            "thin_slope",
             "doubted_probability",
             "vessel_probability",
             "last_slice_share",
@@ -191,7 +195,8 @@ class RedRules:
         within the lesion's bone it must have lost less than this share of the lesion's loss of T1
     deviations, probability : what stands out of the bone's scatter by less than the first and is less likely
         than the second in the mean is red marrow; what passes both is sure, unless it has too little water
-        for the T1 lost
+        for the T1 lost; in the pelvis, which holds it for life, so is what stands out by less and is not as
+        likely as `BeliefRules.sure_probability`
     loss : what has lost less T1 and is less likely than ``probability`` is red marrow, even in a bone's end
     doubtful_probability, water_slope : what is less likely than one of these in the mean, with less of
         water's signal than its partner for each share of T1 lost, is not believed

@@ -102,7 +102,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         for p in others
         if p.volume_ml > settings.belief.lesion_ml and p.likely >= settings.belief.lonely_probability
     ]
-    if lesions and (reason := _why_no_lesion_beside(piece, lesions, settings)):
+    if lesions and (reason := _why_no_lesion_beside(piece, lesions, kinds, settings)):
         return reason
     known = piece.bone not in kinds.unknown  # in others the network's doubt says little
     if known and (reason := _why_no_lesion(piece, lesions, kinds, settings)):
@@ -111,7 +111,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return _ALONE
     if _is_soft(piece, kinds, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
         return _SOFT
-    return "" if piece.bone in kinds.not_red else _why_red(piece, others, settings)
+    return "" if piece.bone in kinds.not_red else _why_red(piece, others, kinds, settings)
 
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
@@ -244,9 +244,17 @@ def _is_doubtful(piece: Piece, lesions: list[Piece], settings: EdemaSettings) ->
     return not lesions and piece.volume_ml < more and piece.likely < settings.belief.lonely_probability
 
 
-def _why_no_lesion_beside(piece: Piece, lesions: list[Piece], settings: EdemaSettings) -> str:
-    """Judge a piece by the lesions of the exam."""
-    brightest = max(it.contrast for it in lesions)
+def _why_no_lesion_beside(
+    piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings
+) -> str:
+    """Judge a piece by the lesions of the exam.
+
+    A thin bone in thick slices is dark for its cortex: unlike a weaker lesion it lost much T1.
+    """
+    lesion = max(lesions, key=lambda it: it.contrast)
+    brightest = lesion.contrast
+    if piece.bone in kinds.thin and piece.slope < settings.small.thin_slope * lesion.slope:
+        return _SOFT
     fainter = piece.contrast < settings.small.faint_share * brightest
     doubtful = (
         piece.deviations < settings.small.faint_deviations and piece.likely < settings.small.faint_probability
@@ -257,7 +265,7 @@ def _why_no_lesion_beside(piece: Piece, lesions: list[Piece], settings: EdemaSet
     return "cyst" if small and piece.contrast > settings.small.cyst_contrast * brightest else ""
 
 
-def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
+def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
     if _is_one_sided(piece, settings):
         return ""
@@ -273,12 +281,20 @@ def _why_red(piece: Piece, others: list[Piece], settings: EdemaSettings) -> str:
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     else:  # no muscle tells the water
         doubtful = piece.likely < settings.red.probability
-    faint = piece.deviations < settings.red.deviations and piece.likely < settings.red.probability
-    if doubtful or (faint and not _is_clear(piece, settings)):
+    if doubtful or _is_scatter(piece, kinds, settings):
         return _RED
     if _is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it hardly stands out of its bone's scatter, and nothing else speaks for edema."""
+    if piece.deviations >= settings.red.deviations:
+        return False
+    if piece.bone in kinds.red:
+        return piece.likely < settings.belief.sure_probability
+    return piece.likely < settings.red.probability and not _is_clear(piece, settings)
 
 
 def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:

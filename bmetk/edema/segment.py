@@ -247,6 +247,7 @@ def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
         fatty=tuple(value for value, name in names.items() if name in _BONE_NAMES - RED_BONES),
         unknown=tuple(value for value, name in names.items() if name not in _BONE_NAMES),
         thin=tuple(value for value, name in names.items() if name in _THIN_BONES),
+        red=tuple(value for value, name in names.items() if name == Bone.PELVIS),
     )
 
 

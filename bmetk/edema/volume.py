@@ -53,11 +53,13 @@ class MarrowKinds:
     fatty : bones that hold none in an adult
     unknown : bones of which that is not known; they are judged by their own scatter alone
     thin : rays and toes, whose cortex darkens the marrow on T1
+    red : bones that hold much of it for life
     """
 
     fatty: tuple[int, ...] = ()
     unknown: tuple[int, ...] = ()
     thin: tuple[int, ...] = ()
+    red: tuple[int, ...] = ()
 
     @property
     def not_red(self) -> tuple[int, ...]:

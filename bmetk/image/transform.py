@@ -56,6 +56,18 @@ class RigidTransform:
         matrix = np.asarray(rotation, dtype=np.float64)
         return cls(matrix, centre - matrix @ centre + np.asarray(shift_mm, dtype=np.float64))
 
+    @classmethod
+    def between(cls, points_mm: FloatArray, placed_mm: FloatArray) -> RigidTransform:
+        """Find what carries points to where they were placed, both of shape (N, 3), by least squares.
+
+        Kabsch 1976, doi:10.1107/S0567739476001873.
+        """
+        a, b = points_mm.mean(0), placed_mm.mean(0)
+        u, _, vt = np.linalg.svd((points_mm - a).T @ (placed_mm - b))
+        flip = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(u @ vt)))])
+        rotation = (u @ flip @ vt).T
+        return cls(rotation, b - rotation @ a)
+
     def apply(self, points_mm: npt.ArrayLike) -> FloatArray:
         """Move points, shape (..., 3), LPS mm."""
         return np.asarray(np.asarray(points_mm, dtype=np.float64) @ self.rotation.T + self.translation_mm)

@@ -92,6 +92,16 @@ def test_knee_flexion_brings_the_ankle_back_and_keeps_the_joint_open(limb, model
     assert angle == pytest.approx(40, abs=3)
     assert 3.0 < clearance(bent["tibia"], bent["femur"], -after.tibia_axis) < 5.0
     assert after.patella_center[2] < marks.patella_center[2]
+    np.testing.assert_allclose(after.femur_up, marks.femur_up, atol=1e-9)
+    assert np.degrees(np.arccos(after.tibia_up @ marks.tibia_up)) == pytest.approx(angle, abs=0.1)
+
+
+def test_bones_at_rest_point_up_and_end_where_they_reach_farthest(model):
+    bones = model.subject()
+    marks = model.landmarks(bones)
+    np.testing.assert_allclose([marks.femur_up, marks.tibia_up], [(0, 0, 1)] * 2, atol=1e-6)
+    assert marks.femur_distal[2] == bones["femur"].vertices[:, 2].min()
+    assert marks.tibia_proximal[2] == bones["tibia"].vertices[:, 2].max()
 
 
 def test_internal_rotation_turns_the_malleoli_inwards(limb, model):

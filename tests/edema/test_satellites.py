@@ -586,3 +586,21 @@ def test_an_end_darker_than_the_marrow_around_is_no_fat_however_dim_the_referenc
         edema[LESION] = True
         found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
         assert found.any() == kept
+
+
+def test_in_the_pelvis_what_hardly_leaves_the_scatter_is_red_marrow_for_all_its_water() -> None:
+    for noise, likely, kept in ((1.5, 0.88, True), (2.5, 0.88, False), (2.5, 0.92, True)):
+        edema, signals, volume = scene([(LESION, 6.0, 0.6)], noise=noise, likely=likely, water_share=0.12)
+        for kinds, left in ((MarrowKinds(red=(1,)), kept), (MarrowKinds(), True)):
+            assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == left
+
+
+@pytest.mark.parametrize(("contrast", "t1", "kept"), [(2.0, 0.5, False), (2.0, 0.85, True), (5.0, 0.5, True)])
+def test_a_ray_that_lost_much_t1_for_its_contrast_is_dark_for_its_cortex(
+    contrast: float, t1: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, contrast, t1)], water_share=0.3)
+    for kinds, left in ((MarrowKinds((1, 2), thin=(2,)), kept), (MarrowKinds((1, 2)), True)):
+        believed = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
+        assert believed[LESION].all()
+        assert believed[BESIDE].any() == left
