@@ -20,6 +20,7 @@ from bmetk.exam import Check, CheckStatus, Contrast
 
 LEAST_MUSCLE = 1.25
 """Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
+_LEAST_MUSCLE_PIXELS = 300
 _SAMPLE = 12000
 _BINS = 160
 _FATTY_SHARE = 0.6
@@ -269,7 +270,7 @@ def muscle_level(
     """Find the fluid signal of muscle: dark on T1, the commonest such tissue; None where there is little.
 
     At the edge of a coil fat looks as dark on T1, and may be commoner than the little muscle of a foot: what
-    is dimmer than marrow gives way to a brighter tissue that is half as common or more.
+    is dimmer than marrow gives way to a brighter tissue that is a quarter as common or more.
 
     Parameters
     ----------
@@ -281,16 +282,16 @@ def muscle_level(
     dark = where & (t1 > _MUSCLE_T1[0]) & (t1 < _MUSCLE_T1[1])
     inner = ndimage.binary_erosion(dark, np.ones((1, 3, 3), dtype=bool), iterations=2)
     values = fluid[inner]
-    if values.size < 1000:
+    if values.size < _LEAST_MUSCLE_PIXELS:
         return None
-    top = float(np.percentile(values, 95))
+    top = float(np.percentile(values, 99))
     counts, edges = np.histogram(values, bins=_BINS, range=(0.0, max(top, 1e-6)))
     smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), 4.0)
     middle = (edges[1:] + edges[:-1]) / 2
     commonest = int(np.argmax(smooth))
     if middle[commonest] < marrow:
         peaks = 1 + np.flatnonzero((smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]))
-        bright = peaks[(middle[peaks] > LEAST_MUSCLE * marrow) & (smooth[peaks] > 0.5 * smooth.max())]
+        bright = peaks[(middle[peaks] > LEAST_MUSCLE * marrow) & (smooth[peaks] > 0.25 * smooth.max())]
         commonest = int(max(bright, key=lambda peak: smooth[peak], default=commonest))
     return float(middle[commonest])
 

@@ -105,8 +105,9 @@ class SmallRules:
         rays and toes, is cortex or tendon in a thick slice
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
-        muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
-        likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too
+        muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, and in
+        other bones without red marrow where several slices show it, what is as likely as
+        `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share

@@ -123,7 +123,7 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _DRY
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
-    return _VESSEL if _is_vessel(piece, kinds, settings) else ""
+    return _VESSEL if _is_vessel(piece, lesions, kinds, settings) else ""
 
 
 def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
@@ -161,10 +161,12 @@ def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
 def _is_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
 
-    The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle.
+    The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle, and so must
+    what several slices show in any bone without red marrow.
     """
+    deep = piece.bone in kinds.thin or (piece.bone in kinds.fatty and piece.slices > 1)
     likely = piece.likely >= settings.belief.lonely_probability
-    if piece.bone in kinds.thin and likely and piece.lost < settings.small.muscle_loss:
+    if deep and likely and piece.lost < settings.small.muscle_loss:
         return False
     doubted = (
         piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability
@@ -179,12 +181,13 @@ def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
     return dark and 0 < piece.water_slope < settings.small.muscle_water_slope
 
 
-def _is_vessel(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
-    """Tell whether it is small, and brighter than what it lost of T1 lets marrow be."""
+def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, and brighter than what it lost of T1 lets marrow be, and than lesions are."""
     if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
         return False
     rules = settings.small
-    little = piece.lost < rules.vessel_loss or piece.water_slope > rules.vessel_water_slope
+    slope = max([rules.vessel_water_slope, *(it.water_slope for it in lesions)])
+    little = piece.lost < rules.vessel_loss or piece.water_slope > slope
     sure = settings.belief.sure_probability
     if piece.volume_ml >= rules.vessel_ml:
         sure = settings.belief.lonely_probability if piece.bone in kinds.thin else rules.vessel_probability
@@ -302,9 +305,14 @@ def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
     likely = piece.likely >= settings.side.probability
     filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
     in_end = piece.yellow >= settings.end.whole_share
-    clear = piece.yellow >= settings.end.share and piece.deviations >= settings.end.deviations
-    clear = clear and piece.water_slope >= settings.red.water_slope[0]
-    return filling or (in_end and likely) or clear or _is_darker_than_around(piece, settings)
+    clear = _stands_out_of_end(piece, settings) or _is_darker_than_around(piece, settings)
+    return filling or (in_end and likely) or clear
+
+
+def _stands_out_of_end(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it lies in a bone's end, far out of its scatter and with more water than red marrow."""
+    out = piece.yellow >= settings.end.share and piece.deviations >= settings.end.deviations
+    return out and piece.water_slope >= settings.red.water_slope[0]
 
 
 def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
@@ -319,6 +327,7 @@ def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
     large = piece.volume_ml >= settings.belief.large_ml and piece.yellow >= share
     placed = large or _fills_yellow(piece, settings)
     likely = piece.likely >= settings.end.probability or _is_darker_than_around(piece, settings)
+    likely = likely or _stands_out_of_end(piece, settings)
     return placed and likely and not _lacks_water(piece, settings)
 
 
