@@ -13,17 +13,22 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from bmetk.anatomy import JOINT_OF_REGION, Joint
 from bmetk.edema.volume import BoolArray, Float32Array
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, Mask, crop_box, crop_grid
 
-BORDER_MM = 4.0
+BORDER_MM = 3.5
 """Half width of the 95 % interval of a border's place."""
+HIP_BORDER_MM = 3.0
+"""The same of borders laid about the femoral head, whose sphere is well seen."""
+
+_HIP = frozenset(region.value for region, joint in JOINT_OF_REGION.items() if joint is Joint.HIP)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a region would lose or gain, mL, if its borders lay ``BORDER_MM`` further in or out."""
+    """What a region would lose or gain, mL, if its borders lay `BORDER_MM` further in or out."""
 
     lost_ml: float = 0.0
     gained_ml: float = 0.0
@@ -44,13 +49,14 @@ def claims(edema: Mask, regions: Segmentation) -> dict[int, Claim]:
     found: dict[int, Claim] = {}
     for values in _divided(edema, regions):
         near = np.isin(regions.labels.array, values)
-        box = crop_box(edema.array & near, edema.grid, BORDER_MM + max(edema.grid.spacing_mm))
+        reach_mm = _reach_mm(regions.meaning[values[0]].name)
+        box = crop_box(edema.array & near, edema.grid, reach_mm + max(edema.grid.spacing_mm))
         grid, named = crop_grid(edema.grid, box), regions.labels.array[box]
         wet = edema.array[box] & near[box]
         for value in values:
             own, others = named == value, near[box] & (named != value)
             lost, gained = (
-                float(_nearness(to, grid)[wet & inside].sum()) * grid.voxel_ml
+                float(_nearness(to, grid, reach_mm)[wet & inside].sum()) * grid.voxel_ml
                 for to, inside in ((others, own), (own, others))
             )
             found[value] = Claim(lost, gained)
@@ -67,8 +73,12 @@ def _divided(edema: Mask, regions: Segmentation) -> Iterator[list[int]]:
             yield values
 
 
-def _nearness(target: BoolArray, grid: Grid) -> Float32Array:
-    """Share of each voxel within ``BORDER_MM`` of a region, shape (S, R, C); a slice is a thick voxel."""
+def _reach_mm(region: str) -> float:
+    return HIP_BORDER_MM if region in _HIP else BORDER_MM
+
+
+def _nearness(target: BoolArray, grid: Grid, reach_mm: float) -> Float32Array:
+    """Share of each voxel within reach of a region, shape (S, R, C); a slice is a thick voxel."""
     if not target.any():
         return np.zeros(target.shape, np.float32)
     distance, nearest = ndimage.distance_transform_edt(~target, sampling=grid.spacing_mm, return_indices=True)
@@ -76,4 +86,4 @@ def _nearness(target: BoolArray, grid: Grid) -> Float32Array:
     spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1, 1, 1)
     along: npt.NDArray[np.float32] = (steps * spacing * spacing).sum(0) / np.maximum(distance, 1e-6)
     along = np.maximum(along, np.float32(1e-3))
-    return np.asarray(np.clip(1 + (BORDER_MM - distance) / along, 0, 1), np.float32)
+    return np.asarray(np.clip(1 + (reach_mm - distance) / along, 0, 1), np.float32)

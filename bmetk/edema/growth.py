@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from bmetk.edema.measured import Signals
+from bmetk.edema.measured import Signals, brightest_of_other_sides
 from bmetk.edema.pieces import disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume, boxes, smooth_inside
@@ -28,7 +28,8 @@ def grow_alike(
 ) -> BoolArray:
     """Add the marrow that touches a lesion of its own bone and looks like it.
 
-    Where the fat nearby escaped its suppression, fatty marrow looks like it too: there nothing is added.
+    Where the fat nearby escaped its suppression, fatty marrow looks like it too: there nothing is added. Nor
+    is what the network does not find likely where red marrow may be and the other side is about as bright.
 
     Parameters
     ----------
@@ -43,12 +44,16 @@ def grow_alike(
     bool, shape (S, R, C) : the lesions with what was added
     """
     grown = edema.copy()
+    other_side = brightest_of_other_sides(signals, volume, settings)
     least = {True: settings.alike_fatty_probability, False: settings.alike_probability}
     for value, box in boxes(volume.bones):
         inside = volume.bones[box] == value
         here, grid = signals.crop(box), crop_grid(volume.grid, box)
         possible = inside & (here.likely >= least[value in kinds.not_red])
         possible &= here.fat <= settings.fat.nearby[0]
+        if value not in kinds.not_red and value in other_side:
+            brighter = here.contrast >= settings.side.red_contrast[0] * other_side[value]
+            possible &= brighter | volume.yellow[box] | (here.likely >= settings.least_probability)
         grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown
 

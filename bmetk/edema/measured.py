@@ -111,7 +111,7 @@ def measured_pieces(
     settings : EdemaSettings
     """
     labels = connect_by_bone(edema, volume.bones)
-    other_side = _other_sides(signals, volume, settings)
+    other_side = brightest_of_other_sides(signals, volume, settings)
     least = settings.belief.lesion_ml / volume.grid.voxel_ml
     wide = disk(settings.part.radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
@@ -152,8 +152,13 @@ def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, .
     return parts if min(map(np.count_nonzero, parts)) >= least else (piece,)
 
 
-def _other_sides(signals: Signals, volume: MarrowVolume, settings: EdemaSettings) -> dict[int, float]:
-    """Tell how bright the brightest tenth of the other side's bone is, where red marrow may be."""
+def brightest_of_other_sides(
+    signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+) -> dict[int, float]:
+    """Tell how bright the brightest tenth of each bone's other side is, where red marrow may be.
+
+    Bones whose other side is not seen are left out.
+    """
     bright = {}
     present = set(volume.values())
     for value in present & {opposite_value(other) for other in present}:

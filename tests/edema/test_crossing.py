@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bmetk.anatomy import Label, Side
-from bmetk.edema.crossing import BORDER_MM, claims
+from bmetk.edema.crossing import BORDER_MM, HIP_BORDER_MM, claims
 from bmetk.edema.uncertainty import IntervalModel
 from bmetk.exam import Segmentation
 from bmetk.image import LabelMap, Mask
@@ -62,3 +62,14 @@ def test_a_bone_of_one_region_has_no_border() -> None:
     edema, regions = scene("axial", 1, reach=3)
     alone = LabelMap(np.where(regions.labels.array > 0, OTHER, 0).astype(np.uint8), edema.grid)
     assert claims(edema, Segmentation(alone, MEANING)) == {}
+
+
+def test_borders_about_the_femoral_head_are_surer() -> None:
+    edema, regions = scene("coronal", 1, reach=8)
+    hip = {
+        MEDIAL: Label("femoral_neck", Side.LEFT, "femur"),
+        LATERAL: Label("femoral_head", Side.LEFT, "femur"),
+    }
+    layer_ml = edema.grid.voxel_ml * edema.array.size / SHAPE[1]
+    found = claims(edema, Segmentation(regions.labels, hip))
+    assert found[MEDIAL].lost_ml == pytest.approx(HIP_BORDER_MM * layer_ml, rel=0.01)

@@ -75,6 +75,22 @@ def test_red_marrow_s_little_water_for_the_t1_lost_tells_even_where_none_is_expe
     assert run(2.0, 0.6, fatty=[], yellow=True, likely=0.8, water_share=0.2) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("around", "noise", "kept"), [(1.0, 0.3, True), (0.7, 0.3, False), (1.0, 0.5, False)]
+)
+def test_a_sharp_lesion_of_an_end_may_have_little_water_for_the_t1_lost(
+    around: float, noise: float, kept: bool
+) -> None:
+    edema, signals, volume = scene(
+        [(LESION, 2.0, 0.7)], yellow=True, likely=0.7, water_share=0.17, noise=noise
+    )
+    whole = (slice(1, 7), slice(2, 28), slice(2, 28))
+    assert signals.t1 is not None
+    edema[whole], signals.contrast[whole], signals.water[whole], signals.t1[whole] = True, 2.0, 0.34, 0.7
+    signals.t1[~edema] = around
+    assert without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0].any() == kept
+
+
 def test_a_weaker_lesion_that_lost_as_much_less_t1_is_kept() -> None:
     assert run(3.0, 0.8, fatty=[]) == (True, True)
 
