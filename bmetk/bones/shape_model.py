@@ -194,8 +194,7 @@ class LimbShapeModel:
         }
         mean = {key: points.mean(0) for key, points in at.items()}
         head, radius = fit_sphere(at["femur", "head"])
-        medial, _ = fit_sphere(at["femur", "medial_condyle"])
-        lateral, _ = fit_sphere(at["femur", "lateral_condyle"])
+        (medial, _), (lateral, _) = (fit_sphere(at["femur", f"{s}_condyle"]) for s in _CONDYLES)
         shafts = {b: _unit(mean[b, "shaft_proximal"] - mean[b, "shaft_distal"]) for b in ("femur", "tibia")}
         up = {"femur": self._up("femur", femur, left), "tibia": self._up("tibia", tibia, left)}
         condyles = {f"{s}_{f}": mean["femur", f"{s}_{m}"] for s in _CONDYLES for f, m in _CONDYLE_MARKS}
