@@ -22,7 +22,9 @@ _AWAY = frozenset(
     | {region for region, joint in JOINT_OF_REGION.items() if joint is Joint.FOOT}
 )
 """Regions that reach far from their joint, beside vessels, and those of small joints."""
-_REACH_MM, _NEAR_MM = 18.0, 3.0
+_KNEE = frozenset(region.value for region, joint in JOINT_OF_REGION.items() if joint is Joint.KNEE)
+_REACH_MM, _KNEE_REACH_MM, _NEAR_MM = 18.0, 45.0, 3.0
+"""How far from the bones recesses reach, in the knee the suprapatellar one, and how near fluid must come."""
 _THICK_MM = 3.0
 _OVER_MARROW = 6.0
 """Least fluid over normal marrow where no muscle is found, which fat suppression changes most."""
@@ -58,7 +60,9 @@ def joint_effusions(
         values = [value for value, label in names.items() if label.side is side]
         if len(values) > 1:
             joint = np.isin(regions.labels.array, values)
-            volume_ml = _fluid_ml(dark, fluid, bone, joint, to_muscle)
+            knee = all(names[value].name in _KNEE for value in values)
+            reach_mm = _KNEE_REACH_MM if knee else _REACH_MM
+            volume_ml = _fluid_ml(dark, fluid, bone, joint, to_muscle, reach_mm)
             findings.append(_told(volume_ml, side))
     return findings
 
@@ -74,13 +78,14 @@ def _fluid_ml(
     bone: BoolArray,
     joint: BoolArray,
     to_muscle: float,
+    reach_mm: float,
 ) -> float:
-    box = crop_box(joint, fluid.grid, _REACH_MM)
+    box = crop_box(joint, fluid.grid, reach_mm)
     grid = crop_grid(fluid.grid, box)
     image, outside = fluid.array[box], ~bone[box]
     dark = None if t1 is None else t1[box]
     away = _distance_in_plane(joint[box], grid.spacing_mm[1:])
-    bright = outside & (away < _REACH_MM) & (image > _least_signal(image, dark, outside, to_muscle))
+    bright = outside & (away < reach_mm) & (image > _least_signal(image, dark, outside, to_muscle))
     if dark is not None:
         bright &= dark < _FLUID_T1
     labels = connect(bright)

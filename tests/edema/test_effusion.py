@@ -1,0 +1,36 @@
+"""Joint fluid is followed as far as the joint's recesses reach."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmetk.anatomy import Label, Side
+from bmetk.edema.effusion import joint_effusions
+from bmetk.exam import Segmentation
+from bmetk.image import LabelMap, ScalarImage
+from tests.conftest import make_grid
+
+SHAPE, SPACING_MM = (4, 40, 100), (4.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "reach_mm"),
+    [
+        (("medial_femoral_condyle", "femur"), ("medial_tibial_plateau", "tibia"), 45.0),
+        (("femoral_head", "femur"), ("femoral_neck", "femur"), 18.0),
+    ],
+)
+def test_the_recess_of_a_knee_reaches_farther(
+    upper: tuple[str, str], lower: tuple[str, str], reach_mm: float
+) -> None:
+    grid = make_grid("axial", SHAPE, SPACING_MM)
+    labels, signal = np.zeros(SHAPE, np.uint8), np.full(SHAPE, 50.0, np.float32)
+    labels[:, 10:30, :10], labels[:, 10:30, 10:20] = 1, 2
+    signal[labels > 0] = 100.0
+    signal[:, 15:25, 20:90] = 2000.0
+    meaning = {n: Label(name, Side.LEFT, bone) for n, (name, bone) in ((1, upper), (2, lower))}
+    bones = Segmentation(LabelMap(labels, grid), meaning)
+    (told,) = joint_effusions(None, ScalarImage(signal, grid), bones, bones, 3.4)
+    assert told.present
+    assert told.value == pytest.approx(reach_mm * 10 * grid.voxel_ml * SHAPE[0], rel=0.1)
