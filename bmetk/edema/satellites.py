@@ -109,7 +109,9 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if not known and piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
         return _ALONE
-    if _is_soft(piece, kinds, settings) or (piece.bone not in kinds.not_red and _is_muscle(piece, settings)):
+    if (known or lesions) and _is_soft(piece, kinds, settings):
+        return _SOFT
+    if piece.bone not in kinds.not_red and _is_muscle(piece, settings):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, kinds, settings)
 

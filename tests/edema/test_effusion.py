@@ -33,4 +33,4 @@ def test_the_recess_of_a_knee_reaches_farther(
     bones = Segmentation(LabelMap(labels, grid), meaning)
     (told,) = joint_effusions(None, ScalarImage(signal, grid), bones, bones, 3.4)
     assert told.present
-    assert told.value == pytest.approx(reach_mm * 10 * grid.voxel_ml * SHAPE[0], rel=0.1)
+    assert told.value == pytest.approx(reach_mm * 10 * grid.voxel_ml * SHAPE[0], rel=0.15)

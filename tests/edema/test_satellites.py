@@ -636,3 +636,10 @@ def test_a_ray_that_lost_much_t1_for_its_contrast_is_dark_for_its_cortex(
         believed = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
         assert believed[LESION].all()
         assert believed[BESIDE].any() == left
+
+
+def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_lesion_can_be_muscle() -> None:
+    for pieces, kept in (([(SPECK, 6.0, 0.45)], True), ([(LESION, 6.0, 0.6), (SPECK, 6.0, 0.45)], False)):
+        edema, signals, volume = scene(pieces, water_share=0.05)
+        found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+        assert found[SPECK].any() == kept
