@@ -1,6 +1,7 @@
 """Divide bones into named regions by the definitions that the results rest on.
 
-Sizes hold for an adult and scale with the bone (see `bmetk.anatomy.landmarks`):
+Sizes hold for an adult and scale with the bone (see `bmetk.anatomy.landmarks`); heights are those of a person
+at rest, not along a shaft:
 
 - ``femoral_head``: femur within 1.06 radii of the centre of the sphere fitted to the head;
   ``femoral_neck``: from there to 24 mm outside the sphere; ``intertrochanteric``: from there down
