@@ -20,7 +20,7 @@ from bmetk.image import Grid, Mask, crop_box, crop_grid
 
 BORDER_MM = 3.5
 """Half width of the 95 % interval of a border's place."""
-HIP_BORDER_MM = 3.0
+HIP_BORDER_MM = 2.5
 """The same of borders laid about the femoral head, whose sphere is well seen."""
 
 _HIP = frozenset(region.value for region, joint in JOINT_OF_REGION.items() if joint is Joint.HIP)

@@ -280,8 +280,8 @@ class EndRules:
     deviations : what stands out of the bone's scatter by this, with more water for the T1 lost than the first
         of `RedRules.water_slope`, is no red marrow for the little T1 that it lost
     dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
-        than one of these, with less of water's signal than its partner for each share of T1 lost; the first
-        alone counts for what is darker than the marrow around and stands out by ``deviations``
+        than one of these, with less of water's signal than its partner for each share of T1 lost
+    sharp_water_slope : the same for what is darker than the marrow around and stands out by ``deviations``
     """
 
     share: float = 0.4
@@ -293,6 +293,7 @@ class EndRules:
     deviations: float = 5.0
     dry_probability: tuple[float, float] = (0.9, 0.8)
     dry_water_slope: tuple[float, float] = (0.85, 1.2)
+    sharp_water_slope: tuple[float, float] = (0.85, 1.0)
 
     def __post_init__(self) -> None:
         require_shares("edema.end", self, "share", "probability", "wet_share", "whole_share", "around_loss")

@@ -335,9 +335,9 @@ def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
-    bounds = list(zip(settings.end.dry_probability, settings.end.dry_water_slope, strict=True))
-    if _is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations:
-        bounds = bounds[:1]
+    sharp = _is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations
+    slopes = settings.end.sharp_water_slope if sharp else settings.end.dry_water_slope
+    bounds = zip(settings.end.dry_probability, slopes, strict=True)
     return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
 
 
