@@ -14,6 +14,7 @@ from bmetk.bones.shape_model import LimbLandmarks, load_limb_model
 from bmetk.bones.surfaces import Surface
 
 NOTCH_SHARE = 2 / 3
+"""How far the plane that splits a knee lies from the notch's roof towards the middle of the epicondyles."""
 
 
 def joint_landmarks(joint: Joint, marks: LimbLandmarks) -> Landmarks:
@@ -30,8 +31,8 @@ def knee_landmarks(marks: LimbLandmarks) -> KneeLandmarks:
     """Take the notch plane, both ends of the bones and the size of the knee from a limb's landmarks.
 
     The plane is sagittal to the femur of a person at rest: its normal is the axis of the condyles, made
-    level. It lies between the middle of the notch's roof and that of the epicondyles, `NOTCH_SHARE` of the
-    way: the roof rises to the lateral side. The size is the distance between the epicondyles relative to
+    level. It lies between the middle of the notch's roof, which is highest on the lateral side, and
+    that of the epicondyles (`NOTCH_SHARE`). The size is the distance between the epicondyles relative to
     `ADULT_CONDYLE_WIDTH_MM`.
     """
     outward = 1.0 if marks.side == Side.LEFT else -1.0

@@ -234,29 +234,12 @@ def _limb_bones(
         shapes = [{n: s for n, s in shape.items() if n != "pelvis"} for shape in shapes]
     articular = _articular(shapes, _ARTICULAR_REACH_MM[joint])
     bones = [
-        PosedBone(
-            n,
-            Bone(n),
-            side,
-            outer[n],
-            RigidTransform.between(outer[n].vertices, inner[n].vertices),
-            articular[n],
-        )
-        for n in shapes[0]
+        PosedBone(n, Bone(n), side, outer[n], _back(outer[n], inner[n]), articular[n]) for n in shapes[0]
     ]
     if joint is Joint.HIP and side is Side.LEFT:
         whole = outer["sacrum"]
         smooth = np.zeros(len(whole.vertices), np.float32)
-        bones.append(
-            PosedBone(
-                "sacrum",
-                Bone.PELVIS,
-                side,
-                whole,
-                RigidTransform.between(whole.vertices, inner["sacrum"].vertices),
-                smooth,
-            )
-        )
+        bones.append(PosedBone("sacrum", Bone.PELVIS, side, whole, _back(whole, inner["sacrum"]), smooth))
     return bones
 
 
@@ -267,6 +250,11 @@ def _hip_parts(bones: Mapping[str, Surface]) -> dict[str, Surface]:
     own = Surface(whole.vertices[:hip], whole.faces[:hip_faces])
     sacrum = Surface(whole.vertices[2 * hip :], whole.faces[2 * hip_faces :] - np.int32(2 * hip))
     return {"pelvis": own, "sacrum": sacrum, "femur": bones["femur"]}
+
+
+def _back(posed: Surface, body: Surface) -> RigidTransform:
+    """Find the rigid movement from posed to body vertices."""
+    return RigidTransform.between(posed.vertices, body.vertices)
 
 
 def _articular(poses: list[dict[str, Surface]], reach_mm: float) -> dict[str, Volume]:
@@ -300,15 +288,7 @@ def _pose_foot(spec: ExamSpec) -> PosedSubject:
     articular = _articular([body], _ARTICULAR_REACH_MM[spec.joint])
     moved = {n: _move(s, place) for n, s in bent.items()}
     bones = [
-        PosedBone(
-            n,
-            _foot_bone(n),
-            spec.side,
-            s,
-            RigidTransform.between(s.vertices, body[n].vertices),
-            articular[n],
-            _phalanx(n),
-        )
+        PosedBone(n, _foot_bone(n), spec.side, s, _back(s, body[n]), articular[n], _phalanx(n))
         for n, s in moved.items()
     ]
     placed = replace(
