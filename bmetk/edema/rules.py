@@ -113,7 +113,8 @@ class SmallRules:
         so much T1 with less of water's signal than this for each share
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
         more of water's signal than this, and than any lesion, for each share of it, is a vessel or cyst;
-        where no muscle tells water, only what is less likely than the first of `RedRules.doubtful_probability`
+        where no muscle tells water, only what is less likely than the first of
+        `RedRules.doubtful_probability`
     vessel_ml, vessel_probability : what is larger than this is none from this probability on; in rays and
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
