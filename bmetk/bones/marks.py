@@ -13,7 +13,7 @@ from bmetk.bones.fit import Fit
 from bmetk.bones.shape_model import LimbLandmarks, load_limb_model
 from bmetk.bones.surfaces import Surface
 
-NOTCH_SHARE = 2 / 3
+_NOTCH_SHARE = 2 / 3
 """How far the plane that splits a knee lies from the notch's roof towards the middle of the epicondyles."""
 
 
@@ -32,7 +32,7 @@ def knee_landmarks(marks: LimbLandmarks) -> KneeLandmarks:
 
     The plane is sagittal to the femur of a person at rest: its normal is the axis of the condyles, made
     level. It lies between the middle of the notch's roof, which is highest on the lateral side, and
-    that of the epicondyles (`NOTCH_SHARE`). The size is the distance between the epicondyles relative to
+    that of the epicondyles (`_NOTCH_SHARE`). The size is the distance between the epicondyles relative to
     `ADULT_CONDYLE_WIDTH_MM`.
     """
     outward = 1.0 if marks.side == Side.LEFT else -1.0
@@ -41,7 +41,7 @@ def knee_landmarks(marks: LimbLandmarks) -> KneeLandmarks:
     width = float(np.linalg.norm(marks.medial_epicondyle - marks.lateral_epicondyle))
     return KneeLandmarks(
         side=Side(marks.side),
-        notch_mm=marks.notch + NOTCH_SHARE * (middle - marks.notch),
+        notch_mm=marks.notch + _NOTCH_SHARE * (middle - marks.notch),
         lateral_direction=np.asarray(across / np.linalg.norm(across)),
         femur_up=marks.femur_up,
         femur_distal_mm=marks.femur_distal,

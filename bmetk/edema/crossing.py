@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from bmetk.anatomy import JOINT_OF_REGION, Joint
+from bmetk.anatomy import REGIONS_OF_JOINT, Joint
 from bmetk.edema.volume import BoolArray, Float32Array
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, Mask, crop_box, crop_grid
@@ -22,8 +22,6 @@ BORDER_MM = 3.5
 """Half width of the 95 % interval of a border's place."""
 HIP_BORDER_MM = 2.5
 """The same of borders laid about the femoral head, whose sphere is well seen."""
-
-_HIP = frozenset(region.value for region, joint in JOINT_OF_REGION.items() if joint is Joint.HIP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def _divided(edema: Mask, regions: Segmentation) -> Iterator[list[int]]:
 
 
 def _reach_mm(region: str) -> float:
-    return HIP_BORDER_MM if region in _HIP else BORDER_MM
+    return HIP_BORDER_MM if region in REGIONS_OF_JOINT[Joint.HIP] else BORDER_MM
 
 
 def _nearness(target: BoolArray, grid: Grid, reach_mm: float) -> Float32Array:

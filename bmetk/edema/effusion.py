@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from bmetk.anatomy import JOINT_OF_REGION, Joint, Region, Side
+from bmetk.anatomy import JOINT_OF_REGION, REGIONS_OF_JOINT, Joint, Region, Side
 from bmetk.edema.normalize import muscle_level
 from bmetk.edema.pieces import connect, disk
 from bmetk.edema.volume import BoolArray
@@ -22,7 +22,6 @@ _AWAY = frozenset(
     | {region for region, joint in JOINT_OF_REGION.items() if joint is Joint.FOOT}
 )
 """Regions that reach far from their joint, beside vessels, and those of small joints."""
-_KNEE = frozenset(region.value for region, joint in JOINT_OF_REGION.items() if joint is Joint.KNEE)
 _REACH_MM, _KNEE_REACH_MM, _NEAR_MM = 18.0, 45.0, 3.0
 """How far from the bones recesses reach, in the knee the suprapatellar one, and how near fluid must come."""
 _THICK_MM = 3.0
@@ -60,7 +59,7 @@ def joint_effusions(
         values = [value for value, label in names.items() if label.side is side]
         if len(values) > 1:
             joint = np.isin(regions.labels.array, values)
-            knee = all(names[value].name in _KNEE for value in values)
+            knee = all(names[value].name in REGIONS_OF_JOINT[Joint.KNEE] for value in values)
             reach_mm = _KNEE_REACH_MM if knee else _REACH_MM
             volume_ml = _fluid_ml(dark, fluid, bone, joint, to_muscle, reach_mm)
             findings.append(_told(volume_ml, side))
