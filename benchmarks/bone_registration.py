@@ -22,9 +22,9 @@ from time import perf_counter, process_time
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from bmetk.anatomy import Bone, Joint, Side, bone_value
+from bmetk.bones.surfaces import Surface, distance, index_surface
 from bmetk.image import Grid, Mask, RigidTransform, ScalarImage, resample_mask
 from bmetk.image.nifti import write_nifti
 from bmetk.registration import register_bone, view_bone
@@ -43,7 +43,8 @@ class Case:
     images: tuple[ScalarImage, ScalarImage]
     masks: tuple[Mask, Mask]
     true: RigidTransform
-    surface_mm: np.ndarray
+    surface: Surface
+    seen: np.ndarray
 
 
 Tool = Callable[[Case], RigidTransform]
@@ -70,9 +71,10 @@ def make_case(seed: int) -> Case:
         for exam, image in zip(exams, images, strict=True)
     )
     true = posed[1].to_body.inverse().after(posed[0].to_body)
-    points = posed[0].surface.vertices
+    surface = posed[0].surface
+    points = surface.vertices
     seen = images[0].grid.contains(points) & images[1].grid.contains(true.apply(points))
-    return Case((images[0], images[1]), (masks[0], masks[1]), true, points[seen])
+    return Case((images[0], images[1]), (masks[0], masks[1]), true, surface, seen)
 
 
 def by_bmetk(case: Case) -> RigidTransform:
@@ -204,7 +206,8 @@ def score(case: Case, found: RigidTransform) -> tuple[float, float]:
     )
     own = case.masks[0].array & inside.array
     dice = 2 * (carried & own).sum() / max(1, carried.sum() + own.sum())
-    away = cKDTree(case.true.apply(case.surface_mm)).query(found.apply(case.surface_mm))[0]
+    carried_mm = found.apply(case.surface.vertices[case.seen])
+    away = distance(index_surface(case.surface), case.true.inverse().apply(carried_mm))
     return float(dice), float(np.median(away))
 
 
