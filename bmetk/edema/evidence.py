@@ -13,12 +13,11 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.normalize import Level, usual_level
-from bmetk.edema.pieces import connect, connect_by_bone, disk
+from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
+from bmetk.image import crop_grid
 
-_BRIGHT_BASE = 1.6
-"""Usual level of a bone against that of all bones, from which on it may be full of edema."""
 _CORE_MM = 2.0
 _HALF_Z = 3.0
 _LEAST_CONTRAST = 0.2
@@ -27,8 +26,10 @@ _T1_POWER = 0.35
 _T1_RANGE = (0.25, 1.1)
 _LEAST_BONE_ML = 5.0
 """What is connected to no more than this is judged by the marrow of all bones."""
-_FILLED = 0.25
-"""Share of a bone brighter than usual that the network finds likely, from which on it is full of edema."""
+_PLATE_T1 = 0.6
+"""T1 signal below which there is no marrow between two bones, but plates of bone, a disc, a joint."""
+_FILLED = 0.15
+"""Share of a bone that the network finds likely, from which on its own marrow is not the norm."""
 _POSSIBLE = 0.001
 """Probability below which the network rules edema out, be it a bone that it does not know."""
 _CLEFT_MM = 2.2
@@ -52,7 +53,8 @@ def standing_out(
 ) -> Float32Array:
     """Say how far each voxel stands out of its bone's normal marrow, 0 to 1; one half at three deviations.
 
-    It is the fluid signal that stands out, the more so the less T1 signal there is.
+    It is the fluid signal that stands out, the more so the less T1 signal there is. Bones that were drawn as
+    one are told apart by what is dark between them: each has a normal marrow of its own.
 
     Parameters
     ----------
@@ -63,14 +65,15 @@ def standing_out(
     settings : EdemaSettings
     """
     inside = volume.bones > 0
-    signal = smooth
+    signal, labels = smooth, connect_by_bone(inside, volume.bones)
     if t1 is not None:
         known = smooth_inside(t1, inside, settings.smoothing_mm, volume.grid)
         signal = smooth / np.clip(known, *_T1_RANGE) ** np.float32(_T1_POWER)
+        labels = _told_apart(labels, known, volume)
     core = inside & (volume.depth_mm > _CORE_MM)
     everywhere = usual_level(signal[core if core.any() else inside])
     result = np.zeros_like(smooth)
-    for number, box in boxes(labels := connect_by_bone(inside, volume.bones), pad=0):
+    for number, box in boxes(labels, pad=0):
         own = labels[box] == number
         inner = own & core[box]
         level = everywhere
@@ -80,6 +83,26 @@ def standing_out(
         share = special.ndtr(above / level.spread - _HALF_Z) * (above > _LEAST_CONTRAST)
         result[box] += np.where(own, share, 0).astype(np.float32)
     return np.where(likely >= _POSSIBLE, result, np.float32(0))
+
+
+def _told_apart(labels: IntArray, t1: Float32Array, volume: MarrowVolume) -> IntArray:
+    """Tell apart what lies on both sides of a dark plate; what is too small goes with the nearest."""
+    result, count = np.zeros_like(labels), 0
+    for number, box in boxes(labels, pad=0):
+        own, grid = labels[box] == number, crop_grid(volume.grid, box)
+        marrow = own & (volume.depth_mm[box] > _CORE_MM) & (t1[box] > _PLATE_T1)
+        parts, _ = ndimage.label(ndimage.binary_opening(marrow, disk(_CORE_MM / grid.spacing_mm[1])))
+        large = np.bincount(parts.ravel()) * grid.voxel_ml >= _LEAST_BONE_ML
+        large[0] = False
+        parts = np.where(large[parts], parts, 0)
+        if large.any():
+            nearest = ndimage.distance_transform_edt(
+                parts == 0, sampling=grid.spacing_mm, return_distances=False, return_indices=True
+            )
+            parts = parts[tuple(nearest)]
+        result[box] = np.where(own, count + 1 + parts, result[box])
+        count = int(result.max())
+    return result
 
 
 def bright_clefts(smooth: Float32Array, strange: BoolArray, volume: MarrowVolume) -> BoolArray:
@@ -109,11 +132,9 @@ def bright_clefts(smooth: Float32Array, strange: BoolArray, volume: MarrowVolume
 def _level_of(
     signal: Float32Array, likely: Float32Array, everywhere: Level, settings: EdemaSettings
 ) -> Level:
-    """Take a bone's own marrow for normal, unless it is full of edema."""
-    level = usual_level(signal)
-    bright = level.value > _BRIGHT_BASE * everywhere.value
-    full = bright and float((likely >= settings.least_probability).mean()) >= _FILLED
-    return everywhere if full else level
+    """Take a bone's own marrow for normal, unless much of it is edema."""
+    filled = float((likely >= settings.least_probability).mean()) >= _FILLED
+    return everywhere if filled else usual_level(signal)
 
 
 def fill_forefoot(
