@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage, special
 
 from bmetk.edema.growth import grow_alike
@@ -41,12 +42,26 @@ class Outline:
     probability : float32, 0 to 1, above one half inside of ``edema``
     doubtful : bool, what was left out and may be what is left of an earlier lesion
     dropped_ml : mL that was left out, by what it is
+    half_height : float32, fluid signal half way up to the lesion nearby; infinite where there is none
     """
 
     edema: BoolArray
     probability: Float32Array
     doubtful: BoolArray
     dropped_ml: Mapping[str, float]
+    half_height: Float32Array
+
+    def with_fringe(self, fluid: Float32Array, bones: npt.NDArray[np.uint8]) -> Outline:
+        """Add pixels beside a lesion of their bone that are half as high: smoothing takes them from it.
+
+        Parameters
+        ----------
+        fluid : float32, shape (S, R, C), fluid signal before its smoothing, in units of normal marrow
+        bones : uint8 of the same shape
+        """
+        cross = ndimage.generate_binary_structure(2, 1)[None]
+        beside = ndimage.grey_dilation(np.where(self.edema, bones, np.uint8(0)), footprint=cross) == bones
+        return self.with_more((bones > 0) & beside & (fluid >= self.half_height))
 
     def with_more(self, found: BoolArray) -> Outline:
         """Take what was found by other means for edema, too."""
@@ -86,30 +101,33 @@ def outline_lesions(
     fat = np.isin(volume.bones, kinds.fatty)
     certain = likely >= np.where(fat, seed, settings.seed_probability)
     enough = likely >= np.where(fat, least, settings.least_probability)
-    possible = inside & (likely >= settings.possible_probability)
     found = _believed(enough & inside, certain, volume, settings)
+    possible = inside & (likely >= settings.possible_probability)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     if not found.any():
         rest = remnants(_apart(possible, found, volume, settings), signals, volume, kinds, settings)
-        return Outline(found, np.minimum(likely, np.float32(_BELOW_HALF)), rest, {})
+        below = np.minimum(likely, np.float32(_BELOW_HALF))
+        return Outline(found, below, rest, {}, np.full_like(smooth, np.inf))
     strange = np.isin(volume.bones, kinds.unknown)
     core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
     near = _with_fringe(found) & inside
     edge = np.where(strange, settings.least_probability, settings.edge_probability)
-    wide = settings.outline_share if settings.familiar else settings.wide_outline_share
-    level = np.where(strange, wide, settings.outline_share).astype(np.float32)
+    wide = strange & (not settings.familiar)
+    level = np.where(wide, settings.wide_outline_share, settings.outline_share).astype(np.float32)
     half = near & (height >= level) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
     edema = grow_alike(believed, signals, volume, kinds, settings) & (believed | ~outlined)
     scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
-    share = special.ndtr((height - level) / scatter).astype(np.float32)
+    share = special.ndtr((height - level) / scatter)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    apart = _apart(possible, edema | outlined, volume, settings)
-    doubtful |= remnants(apart, signals, volume, kinds, settings)
-    return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml)
+    doubtful |= remnants(
+        _apart(possible, edema | outlined, volume, settings), signals, volume, kinds, settings
+    )
+    half_height = np.where(near, smooth - contrast + level * peak, np.float32(np.inf))
+    return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml, half_height)
 
 
 def _believed(

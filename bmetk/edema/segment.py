@@ -131,7 +131,7 @@ def segment_edema(
     likely = fill_forefoot(likely, smooth, maps[1], volume, least_share)
     fat = stretch_in_plane(unsuppressed_nearby(normal.volume, fluid_contrast), *pixels)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
-    outline = outline.with_more(bright_clefts(smooth, strange, volume))
+    outline = outline.with_fringe(own_fluid, volume.bones).with_more(bright_clefts(smooth, strange, volume))
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))

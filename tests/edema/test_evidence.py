@@ -56,13 +56,21 @@ def test_without_muscle_the_sure_lesions_of_the_exam_tell_what_is_wet() -> None:
     assert filled(0.6, known=False, lesion_contrast=20.0) == (False, False)
 
 
-def standing(*, lost: float, likely: float = 0.5, others: float = 1.0) -> float:
-    """Make a part of one of two bones of unknown name a little brighter; tell how far it stands out."""
+def standing(
+    *, lost: float, likely: float = 0.4, others: float = 1.0, plate_t1: float | None = None
+) -> float:
+    """Make a part of one of two bones of unknown name a little brighter; tell how far it stands out.
+
+    With ``plate_t1`` both were drawn as one, and what lies between them has that T1 signal.
+    """
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
     bones = np.ones(SHAPE, np.uint8)
-    bones[:, :, 29:31] = 0
     noise = 0.05 * np.random.default_rng(7).standard_normal((2, *SHAPE))
     smooth, t1 = (1 + noise).astype(np.float32)
+    if plate_t1 is None:
+        bones[:, :, 29:31] = 0
+    else:
+        t1[:, :, 29:31] = plate_t1
     smooth[:, :, 31:] *= others
     spot = (slice(2, 4), slice(10, 20), slice(35, 50))
     smooth[spot] *= 1.15
@@ -99,6 +107,11 @@ def test_a_bone_full_of_edema_is_judged_by_the_marrow_of_all_bones(likely: float
 
 def test_each_bone_is_judged_by_its_own_marrow() -> None:
     assert standing(lost=0.0, others=1.5) < 0.6  # by the marrow of the other bone it would be 1
+
+
+@pytest.mark.parametrize(("plate_t1", "apart"), [(0.2, True), (0.9, False)])
+def test_bones_drawn_as_one_are_told_apart_by_the_dark_plate_between(plate_t1: float, apart: bool) -> None:
+    assert (standing(lost=0.0, others=1.5, plate_t1=plate_t1) < 0.6) == apart
 
 
 @pytest.mark.parametrize(
