@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from bmetk.anatomy import opposite_value
 from bmetk.edema.pieces import connect_by_bone, disk
@@ -54,7 +55,7 @@ class Piece:
 
     Parameters
     ----------
-    box, inside : where it lies; bool in the box
+    box, inside, own : where it lies; bool in the box; where its bone lies there
     bone : its label
     volume_ml : mL
     contrast, likely, water, fat : see `Signals`
@@ -69,6 +70,7 @@ class Piece:
 
     box: Box
     inside: BoolArray
+    own: BoolArray
     bone: int
     volume_ml: float
     contrast: float
@@ -86,6 +88,16 @@ class Piece:
     def slices(self) -> int:
         """How many slices show it."""
         return int(np.count_nonzero(self.inside.any(axis=(1, 2))))
+
+    @property
+    def hollow(self) -> float:
+        """How much marrow its convex hull holds besides in each slice, as a share of itself."""
+        surrounded = 0
+        for one, own in zip(self.inside, self.own, strict=True):
+            if min(one.any(axis=0).sum(), one.any(axis=1).sum()) > 2:  # less has no hull
+                hull = convex_hull_image(one, offset_coordinates=False)  # type: ignore[no-untyped-call]
+                surrounded += int(np.count_nonzero(hull & own & ~one))
+        return surrounded / int(np.count_nonzero(self.inside))
 
     @property
     def slope(self) -> float:
@@ -187,6 +199,7 @@ def _measure(
     return Piece(
         box,
         inside,
+        volume.bones[box] == bone,
         bone,
         float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
         contrast,

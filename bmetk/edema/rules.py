@@ -119,6 +119,8 @@ class SmallRules:
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it
+    ring_ml, ring_share : what is larger, and surrounds so much fatty marrow for its own size, is the border
+        of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
         the network's doubt says little; sacroiliac joints are read so (Rudwaleit et al. 2009,
         doi:10.1136/ard.2009.110767)
@@ -138,10 +140,12 @@ class SmallRules:
     muscle_loss: float = 0.5
     muscle_water_slope: float = 1.1
     vessel_loss: float = 0.2
-    vessel_water_slope: float = 2.2
+    vessel_water_slope: float = 2.5
     vessel_ml: float = 0.3
     vessel_probability: float = 0.8
     last_slice_share: float = 0.9
+    ring_ml: float = 0.5
+    ring_share: float = 0.85
     one_slice_ml: float = 0.3
 
     def __post_init__(self) -> None:
@@ -154,7 +158,7 @@ class SmallRules:
             "last_slice_share",
         )
         require_shares("edema.small", self, *names)
-        require_not_negative("edema.small", self, "one_slice_ml")
+        require_not_negative("edema.small", self, "one_slice_ml", "ring_ml", "ring_share")
 
 
 @dataclass(frozen=True, slots=True)

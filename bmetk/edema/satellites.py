@@ -26,6 +26,7 @@ _BOTH = "red marrow of both sides"
 _BESIDE = "red marrow beside a lesion"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
+_RING = "border of an osteonecrosis"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
@@ -120,6 +121,8 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
     """Judge a piece of a bone that the network knows by itself."""
     if piece.end >= settings.small.last_slice_share and piece.bone not in kinds.fatty:  # these are thin
         return _END
+    if piece.volume_ml >= settings.small.ring_ml and piece.hollow >= settings.small.ring_share:
+        return _RING
     likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
     if 0 < piece.water < settings.belief.least_water and not likely_end:
         return _DRY

@@ -250,11 +250,11 @@ def test_a_small_piece_brighter_than_its_lost_t1_allows_is_a_vessel(
     assert run(6.0, t1, fatty=[1, 2], water_share=share, likely=0.78) == (True, True)
 
 
-@pytest.mark.parametrize(("lesion_water", "kept"), [(0.13, False), (0.18, True)])
+@pytest.mark.parametrize(("lesion_water", "kept"), [(0.16, False), (0.2, True)])
 def test_a_small_piece_no_wetter_for_its_lost_t1_than_the_lesion_is_no_vessel(
     lesion_water: float, kept: bool
 ) -> None:
-    edema, signals, volume = scene([(LESION, 6.0, 0.6), (SPECK, 6.0, 0.6)], likely=0.78, water_share=0.15)
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (SPECK, 6.0, 0.6)], likely=0.78, water_share=0.18)
     signals.water[LESION] = lesion_water * 6.0
     found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
     assert found[SPECK].any() == kept
@@ -641,3 +641,20 @@ def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_lesion_can_be_musc
         edema, signals, volume = scene(pieces, water_share=0.05)
         found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
         assert found[SPECK].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("hole", "opening", "kept"),
+    [((8, 22), 0, False), ((8, 22), 10, False), ((13, 17), 0, True)],
+    ids=["closed", "open", "spared part"],
+)
+def test_a_thin_ring_about_fatty_marrow_is_the_border_of_an_osteonecrosis(
+    hole: tuple[int, int], opening: int, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6)])
+    inner = slice(*hole)
+    edema[2:6, inner, inner] = False
+    edema[2:6, : 5 + opening, inner] = False
+    found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert found.any() == kept
+    assert kept or "border of an osteonecrosis" in dropped_ml
