@@ -64,7 +64,8 @@ class Piece:
     yellow : share that lies where no red marrow is
     other_side : contrast of the brightest tenth of the same bone of the other side; infinite where that is
         not seen
-    end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it
+    end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it; infinite
+        in the first or last slice of the series, beyond which nothing is known
     step : T1 lost beyond that of the marrow around; infinite where it is not seen
     """
 
@@ -221,9 +222,10 @@ def _share_at_end(inside: BoolArray, box: Box, volume: MarrowVolume) -> float:
     if len(shown) > 1:
         return 0.0
     here, number = inside[shown[0]], box[0].start + int(shown[0])
-    beside = (z for z in (number - 1, number + 1) if 0 <= z < len(volume.bones))
-    ends = [volume.bones[z][box[1:]][here] == 0 for z in beside]
-    return float(np.any(ends, axis=0).mean()) if ends else 0.0
+    if number in (0, last := len(volume.bones) - 1):
+        return np.inf if last else 0.0
+    ends = [volume.bones[z][box[1:]][here] == 0 for z in (number - 1, number + 1)]
+    return float(np.any(ends, axis=0).mean())
 
 
 def _t1_step(

@@ -119,7 +119,8 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
-    if piece.end >= settings.small.last_slice_share and piece.bone not in kinds.fatty:  # these are thin
+    thin = piece.bone in kinds.fatty
+    if piece.end > 1 or (piece.end >= settings.small.last_slice_share and not thin):
         return _END
     if piece.volume_ml >= settings.small.ring_ml and piece.hollow >= settings.small.ring_share:
         return _RING

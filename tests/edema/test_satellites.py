@@ -506,6 +506,17 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
     assert thin.any()  # a toe or a ray may be one slice wide
 
 
+@pytest.mark.parametrize(
+    ("slices", "kept"), [((0, 1), False), ((7, 8), False), ((0, 2), True), ((1, 2), True)]
+)
+def test_what_the_outermost_slice_of_the_series_alone_shows_is_not_believed(
+    slices: tuple[int, int], kept: bool
+) -> None:
+    edema, signals, volume = scene([((slice(*slices), *BESIDE[1:]), 5.0, 0.6)])
+    for kinds in (MarrowKinds(), MarrowKinds((2,))):
+        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
+
+
 def test_what_is_no_lesion_itself_vouches_for_no_other_piece() -> None:
     speck = (slice(2, 4), slice(10, 20), slice(40, 50))
     for contrast, kept in ((4.0, True), (1.5, False)):
