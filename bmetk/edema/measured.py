@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -55,7 +55,7 @@ class Piece:
 
     Parameters
     ----------
-    box, inside, own : where it lies; bool in the box; where its bone lies there
+    box, inside : where it lies; bool in the box
     bone : its label
     volume_ml : mL
     contrast, likely, water, fat : see `Signals`
@@ -67,11 +67,11 @@ class Piece:
     end : share of what one slice alone shows beyond which its bone ends; 0 if more slices show it; infinite
         in the first or last slice of the series, beyond which nothing is known
     step : T1 lost beyond that of the marrow around; infinite where it is not seen
+    ring : whether all that is connected to it in its bone is a thin line about marrow
     """
 
     box: Box
     inside: BoolArray
-    own: BoolArray
     bone: int
     volume_ml: float
     contrast: float
@@ -84,21 +84,12 @@ class Piece:
     other_side: float
     end: float
     step: float
+    ring: bool
 
     @property
     def slices(self) -> int:
         """How many slices show it."""
         return int(np.count_nonzero(self.inside.any(axis=(1, 2))))
-
-    @property
-    def hollow(self) -> float:
-        """How much marrow its convex hull holds besides in each slice, as a share of itself."""
-        surrounded = 0
-        for one, own in zip(self.inside, self.own, strict=True):
-            if min(one.any(axis=0).sum(), one.any(axis=1).sum()) > 2:  # less has no hull
-                hull = convex_hull_image(one, offset_coordinates=False)  # type: ignore[no-untyped-call]
-                surrounded += int(np.count_nonzero(hull & own & ~one))
-        return surrounded / int(np.count_nonzero(self.inside))
 
     @property
     def slope(self) -> float:
@@ -129,12 +120,13 @@ def measured_pieces(
     wide = disk(settings.part.radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
+        ring = _is_ring(inside, box, volume, settings)
         for part in _divide(inside, signals.fat[box] > settings.fat.nearby[0], least):
             bone = int(np.bincount(volume.bones[box][part]).argmax())
             weak = _weak_part(part, box, signals, volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
-                yield _measure(one, box, signals, volume, other_side, edema)
+                yield replace(_measure(one, box, signals, volume, other_side, edema), ring=ring)
 
 
 def _weak_part(
@@ -200,7 +192,6 @@ def _measure(
     return Piece(
         box,
         inside,
-        volume.bones[box] == bone,
         bone,
         float(np.count_nonzero(inside)) * volume.grid.voxel_ml,
         contrast,
@@ -213,7 +204,25 @@ def _measure(
         other_side.get(bone, np.inf),
         _share_at_end(inside, box, volume),
         _t1_step(inside, bone, box, signals, volume, edema),
+        ring=False,
     )
+
+
+def _is_ring(inside: BoolArray, box: Box, volume: MarrowVolume, settings: EdemaSettings) -> bool:
+    """Tell whether it is thin in its slices, where its convex hull holds about as much marrow besides."""
+    size, rules = np.count_nonzero(inside), settings.small
+    if size * volume.grid.voxel_ml < rules.ring_ml:
+        return False
+    radius = rules.ring_mm / 2 / min(volume.grid.spacing_mm[1:])
+    if np.count_nonzero(ndimage.binary_opening(inside, disk(radius))) > 0.5 * size:
+        return False
+    own = volume.bones[box] == np.bincount(volume.bones[box][inside]).argmax()
+    surrounded = 0
+    for one, marrow in zip(inside, own, strict=True):
+        if min(one.any(axis=0).sum(), one.any(axis=1).sum()) > 2:  # less has no hull
+            hull = convex_hull_image(one, offset_coordinates=False)  # type: ignore[no-untyped-call]
+            surrounded += int(np.count_nonzero(hull & marrow & ~one))
+    return bool(surrounded >= rules.ring_share * size)
 
 
 def _share_at_end(inside: BoolArray, box: Box, volume: MarrowVolume) -> float:

@@ -105,9 +105,9 @@ class SmallRules:
         rays and toes, is cortex or tendon in a thick slice
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
-        muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, and in
-        other bones without red marrow where several slices show it, what is as likely as
-        `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too
+        muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
+        likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too, and in other bones
+        without red marrow what several slices show and is as likely as ``doubted_probability``
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
@@ -118,9 +118,9 @@ class SmallRules:
     vessel_ml, vessel_probability : what is larger than this is none from this probability on; in rays and
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
-        which this bone ends, is what lies beside it
-    ring_ml, ring_share : what is larger, and surrounds so much fatty marrow for its own size, is the border
-        of an osteonecrosis
+        which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone shows
+    ring_ml, ring_mm, ring_share : what is larger, mostly thinner, and surrounds so much fatty marrow for its
+        own size, is the border of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
         the network's doubt says little; sacroiliac joints are read so (Rudwaleit et al. 2009,
         doi:10.1136/ard.2009.110767)
@@ -145,6 +145,7 @@ class SmallRules:
     vessel_probability: float = 0.8
     last_slice_share: float = 0.9
     ring_ml: float = 0.5
+    ring_mm: float = 5.0
     ring_share: float = 0.85
     one_slice_ml: float = 0.3
 
@@ -158,7 +159,7 @@ class SmallRules:
             "last_slice_share",
         )
         require_shares("edema.small", self, *names)
-        require_not_negative("edema.small", self, "one_slice_ml", "ring_ml", "ring_share")
+        require_not_negative("edema.small", self, "one_slice_ml", "ring_ml", "ring_mm", "ring_share")
 
 
 @dataclass(frozen=True, slots=True)

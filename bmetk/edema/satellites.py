@@ -119,10 +119,10 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
-    thin = piece.bone in kinds.fatty
-    if piece.end > 1 or (piece.end >= settings.small.last_slice_share and not thin):
+    may_be_thin = piece.bone in kinds.fatty
+    if piece.end > 1 or (piece.end >= settings.small.last_slice_share and not may_be_thin):
         return _END
-    if piece.volume_ml >= settings.small.ring_ml and piece.hollow >= settings.small.ring_share:
+    if piece.ring:
         return _RING
     likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
     if 0 < piece.water < settings.belief.least_water and not likely_end:
@@ -168,11 +168,14 @@ def _is_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
 
     The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle, and so must
-    what several slices show in any bone without red marrow.
+    what is likelier and seen in several slices of any bone without red marrow.
     """
-    deep = piece.bone in kinds.thin or (piece.bone in kinds.fatty and piece.slices > 1)
-    likely = piece.likely >= settings.belief.lonely_probability
-    if deep and likely and piece.lost < settings.small.muscle_loss:
+    least = np.inf
+    if piece.bone in kinds.thin:
+        least = settings.belief.lonely_probability
+    elif piece.bone in kinds.fatty and piece.slices > 1:
+        least = settings.small.doubted_probability
+    if piece.likely >= least and piece.lost < settings.small.muscle_loss:
         return False
     doubted = (
         piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability

@@ -263,8 +263,9 @@ def test_a_small_piece_no_wetter_for_its_lost_t1_than_the_lesion_is_no_vessel(
 @pytest.mark.parametrize(
     ("box", "t1", "likely", "share", "slices", "in_ray", "elsewhere"),
     [
-        (BESIDE, 0.6, 0.7, 0.04, 2, True, True),  # dark on T1, with little water for it
-        (BESIDE, 0.6, 0.7, 0.04, 1, True, False),
+        (BESIDE, 0.6, 0.8, 0.04, 2, True, True),  # dark on T1, with little water for it
+        (BESIDE, 0.6, 0.8, 0.04, 1, True, False),
+        (BESIDE, 0.6, 0.7, 0.04, 2, True, False),
         (BESIDE, 0.45, 0.7, 0.04, 2, False, False),  # as dark as muscle
         (BESIDE, 0.6, 0.6, 0.04, 2, False, False),
         (SPECK, 0.85, 0.7, 0.1, 2, True, False),  # bright for the little T1 lost
