@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -13,7 +13,7 @@ from bmetk.anatomy import opposite_value
 from bmetk.edema.pieces import connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
-from bmetk.image import Box
+from bmetk.image import Box, Grid
 
 _LEAST_LOSS = 0.03
 _BRIGHT_QUANTILE = 0.9
@@ -120,13 +120,13 @@ def measured_pieces(
     wide = disk(settings.part.radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
-        ring = _is_ring(inside, box, volume, settings)
+        bone = int(volume.bones[box][inside][0])
+        ring = _is_ring(inside, volume.bones[box] == bone, volume.grid, settings)
         for part in _divide(inside, signals.fat[box] > settings.fat.nearby[0], least):
-            bone = int(np.bincount(volume.bones[box][part]).argmax())
             weak = _weak_part(part, box, signals, volume, other_side.get(bone, 0.0), settings)
             weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
             for one in _divide(part, weak, least):
-                yield replace(_measure(one, box, signals, volume, other_side, edema), ring=ring)
+                yield _measure(one, bone, ring, box, signals, volume, other_side, edema)
 
 
 def _weak_part(
@@ -178,6 +178,8 @@ def brightest_of_other_sides(
 
 def _measure(
     inside: BoolArray,
+    bone: int,
+    ring: bool,
     box: Box,
     signals: Signals,
     volume: MarrowVolume,
@@ -187,7 +189,6 @@ def _measure(
     here = signals.crop(box)
     assert here.t1 is not None
     fat = float(here.fat[inside].mean())
-    bone = int(np.bincount(volume.bones[box][inside]).argmax())
     contrast = float(here.contrast[inside].mean())
     return Piece(
         box,
@@ -204,19 +205,18 @@ def _measure(
         other_side.get(bone, np.inf),
         _share_at_end(inside, box, volume),
         _t1_step(inside, bone, box, signals, volume, edema),
-        ring=False,
+        ring,
     )
 
 
-def _is_ring(inside: BoolArray, box: Box, volume: MarrowVolume, settings: EdemaSettings) -> bool:
+def _is_ring(inside: BoolArray, own: BoolArray, grid: Grid, settings: EdemaSettings) -> bool:
     """Tell whether it is thin in its slices, where its convex hull holds about as much marrow besides."""
     size, rules = np.count_nonzero(inside), settings.small
-    if size * volume.grid.voxel_ml < rules.ring_ml:
+    if size * grid.voxel_ml < rules.ring_ml:
         return False
-    radius = rules.ring_mm / 2 / min(volume.grid.spacing_mm[1:])
+    radius = rules.ring_mm / 2 / min(grid.spacing_mm[1:])
     if np.count_nonzero(ndimage.binary_opening(inside, disk(radius))) > 0.5 * size:
         return False
-    own = volume.bones[box] == np.bincount(volume.bones[box][inside]).argmax()
     surrounded = 0
     for one, marrow in zip(inside, own, strict=True):
         if min(one.any(axis=0).sum(), one.any(axis=1).sum()) > 2:  # less has no hull
