@@ -2,6 +2,7 @@
 
 Free water is brighter than muscle on every fluid-sensitive series (its T2 is ten times as long), and muscle
 is in every exam. A film of synovial fluid, cartilage and most vessels are thin; a distended recess is not.
+A vessel that is as thick runs on as a tube.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from scipy import ndimage
 
 from bmetk.anatomy import JOINT_OF_REGION, REGIONS_OF_JOINT, Joint, Region, Side
 from bmetk.edema.normalize import muscle_level
-from bmetk.edema.pieces import connect, disk
-from bmetk.edema.volume import BoolArray
+from bmetk.edema.pieces import connect, disk, principal_lengths_mm
+from bmetk.edema.volume import BoolArray, boxes
 from bmetk.exam import Finding, Segmentation
-from bmetk.image import ScalarImage, crop_box, crop_grid
+from bmetk.image import Grid, ScalarImage, crop_box, crop_grid
 
 _AWAY = frozenset(
     {Region.ACETABULUM, Region.PROXIMAL_FEMORAL_SHAFT}
@@ -25,10 +26,13 @@ _AWAY = frozenset(
 _REACH_MM, _KNEE_REACH_MM, _NEAR_MM = 18.0, 45.0, 3.0
 """How far from the bones recesses reach, in the knee the suprapatellar one, and how near fluid must come."""
 _THICK_MM = 3.0
+_TUBE_RATIO, _WIDE_RATIO, _TUBE_MM, _TUBE_NEAR = 2.4, 4.0, 10.5, 0.25
+"""How much longer than wide a vessel is, and several side by side, from which width on these are taken for
+several, and what share of it lies at the bones at most."""
 _OVER_MARROW = 6.0
 """Least fluid over normal marrow where no muscle is found, which fat suppression changes most."""
 _FLUID_T1 = 0.75
-_EFFUSION_ML = 2.0
+_EFFUSION_ML = 2.5
 
 
 def joint_effusions(
@@ -38,7 +42,7 @@ def joint_effusions(
     regions: Segmentation,
     to_muscle: float,
 ) -> list[Finding]:
-    """Measure the joint fluid of each side that is shown, mL, and call 2 mL or more an effusion.
+    """Measure the joint fluid of each side that is shown, mL, and call 2.5 mL or more an effusion.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ def joint_effusions(
 
 
 def _told(volume_ml: float, side: Side | None) -> Finding:
-    message = f"{volume_ml:.1f} mL of bright fluid at the joint (effusion: {_EFFUSION_ML:.0f} mL or more)"
+    message = f"{volume_ml:.1f} mL of bright fluid at the joint (effusion: {_EFFUSION_ML:g} mL or more)"
     return Finding("joint_effusion", side, volume_ml >= _EFFUSION_ML, volume_ml, "mL", message)
 
 
@@ -91,16 +95,29 @@ def _fluid_ml(
     reaching = np.bincount(labels[away < _NEAR_MM], minlength=int(labels.max()) + 1) > 0
     reaching[0] = False
     thick = ndimage.binary_opening(reaching[labels], disk(_THICK_MM / 2 / grid.spacing_mm[1]))
-    return float(np.count_nonzero(thick)) * grid.voxel_ml
+    parts = connect(thick)
+    fluid_voxels = 0
+    for number, place in boxes(parts, pad=0):
+        inside = parts[place] == number
+        if not _is_tube(np.argwhere(inside), away[place][inside], grid):
+            fluid_voxels += int(np.count_nonzero(inside))
+    return fluid_voxels * grid.voxel_ml
+
+
+def _is_tube(index: npt.NDArray[np.intp], away_mm: npt.NDArray[np.float64], grid: Grid) -> bool:
+    """Tell a vessel: far longer than wide, and not along the bones of the joint."""
+    longest, middle, _ = principal_lengths_mm(index, grid)
+    ratio = _TUBE_RATIO if middle < _TUBE_MM else _WIDE_RATIO
+    return bool(longest > ratio * middle and (away_mm < _NEAR_MM).mean() < _TUBE_NEAR)
 
 
 def _least_signal(
     image: npt.NDArray[np.float32], dark: npt.NDArray[np.float32] | None, outside: BoolArray, to_muscle: float
 ) -> float:
-    """Tell from which signal on it is fluid: half way from muscle, or what marrow is brighter, to fluid."""
+    """Tell from which signal on it is fluid: the geometric mean of that of fluid and of muscle or marrow."""
     marrow = max(float(np.median(image[~outside])), 1e-6)
     muscle = None if dark is None else muscle_level(dark, image, outside, marrow)
-    return _OVER_MARROW * marrow if muscle is None else (1 + to_muscle) / 2 * max(muscle, marrow)
+    return _OVER_MARROW * marrow if muscle is None else float(np.sqrt(to_muscle)) * max(muscle, marrow)
 
 
 def _distance_in_plane(mask: BoolArray, spacing_mm: tuple[float, ...]) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bmetk.edema.describe import DEPTH_MM, Told
-from bmetk.edema.pieces import connect_by_bone
+from bmetk.edema.pieces import connect_by_bone, principal_lengths_mm
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes
 from bmetk.exam import Check, CheckStatus
@@ -54,13 +54,6 @@ class BrightThing:
     def volume_ml(self) -> float:
         """Volume, mL."""
         return len(self.index) * self.grid.voxel_ml
-
-    def lengths_mm(self) -> npt.NDArray[np.float64]:
-        """Full lengths along the three principal axes, mm, longest first."""
-        points = self.index * np.asarray(self.grid.spacing_mm)
-        voxel = np.diag(np.asarray(self.grid.spacing_mm) ** 2 / 12)
-        covariance = np.cov(points.T) + voxel if len(points) > 1 else voxel
-        return np.asarray(np.sqrt(12 * np.maximum(np.linalg.eigvalsh(covariance), 0.0)[::-1]))
 
 
 def count_mimics(
@@ -106,7 +99,7 @@ def count_mimics(
 def name_mimic(thing: BrightThing, settings: EdemaSettings) -> str:
     """Name what speaks most against a bright thing."""
     water, lost = float(thing.water.mean()), float(np.maximum(thing.lost, 0).mean())
-    longest, middle, _ = thing.lengths_mm()
+    longest, middle, _ = principal_lengths_mm(thing.index, thing.grid)
     rules = {
         "small": thing.volume_ml < settings.minimal_ml,
         "outside the regions": float(thing.measured.mean()) < settings.measured_share,

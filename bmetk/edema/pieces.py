@@ -31,6 +31,19 @@ def connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
     return labels
 
 
+def principal_lengths_mm(index: npt.NDArray[np.intp], grid: Grid) -> npt.NDArray[np.float64]:
+    """Give the full lengths of voxels along their three principal axes, mm, longest first.
+
+    Parameters
+    ----------
+    index : shape (N, 3), slice, row and column of each voxel, N at least 1
+    grid : Grid
+    """
+    voxel = np.diag(np.asarray(grid.spacing_mm) ** 2 / 12)
+    spread = np.cov((index * np.asarray(grid.spacing_mm)).T) if len(index) > 1 else 0.0
+    return np.asarray(np.sqrt(12 * np.maximum(np.linalg.eigvalsh(spread + voxel), 0.0)[::-1]))
+
+
 def disk(radius: float) -> BoolArray:
     """Give a disk within the slice, shape (1, N, N), radius in pixels."""
     whole = max(1, round(radius))

@@ -108,8 +108,8 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
     known = piece.bone not in kinds.unknown  # in others the network's doubt says little
     if known and (reason := _why_no_lesion(piece, lesions, kinds, settings)):
         return reason
-    if not known and piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
-        return _ALONE
+    if not known and (reason := _why_no_lesion_of_unknown(piece, settings)):
+        return reason
     if (known or lesions) and _is_soft(piece, kinds, settings):
         return _SOFT
     if piece.bone not in kinds.not_red and _is_muscle(piece, settings):
@@ -130,6 +130,13 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
     return _VESSEL if _is_vessel(piece, lesions, kinds, settings) else ""
+
+
+def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:
+    """Judge a piece of a bone that the network does not know by itself."""
+    if piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
+        return _ALONE
+    return _RED if _lost_little(piece, settings) else ""
 
 
 def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
@@ -282,8 +289,7 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
     if _is_one_sided(piece, settings):
         return ""
     yellow = _is_yellow(piece, settings)
-    little = piece.lost < settings.red.loss and piece.likely < settings.red.probability
-    little &= not (yellow and _is_end_lesion(piece, settings))
+    little = _lost_little(piece, settings) and not (yellow and _is_end_lesion(piece, settings))
     if little or _is_symmetrical(piece, settings):
         return _RED if little else _BOTH
     if yellow:
@@ -298,6 +304,11 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
     if _is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _lost_little(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it lost less T1 than edema, and is not likely enough to be some all the same."""
+    return piece.lost < settings.red.loss and piece.likely < settings.red.probability
 
 
 def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:

@@ -44,12 +44,14 @@ class Body:
     membership : float32, shape of the grid, lesion membership times the part of the voxel that is marrow
     marrow : uint8, shape of the grid, the part of the voxel that is marrow, in steps of 1/250
     skin_depth_mm : float32, below the skin, shape of the grid, for the coil and fat suppression
+    recess_ml : fluid in the recesses of the joint, of one side, mL
     """
 
     tissues: TissueMap
     membership: Volume
     marrow: npt.NDArray[np.uint8]
     skin_depth_mm: Volume
+    recess_ml: float
 
 
 def build_body(spec: ExamSpec, subject: PosedSubject, grid: Grid) -> Body:
@@ -65,11 +67,22 @@ def build_body(spec: ExamSpec, subject: PosedSubject, grid: Grid) -> Body:
     if subject.joint is Joint.KNEE:
         paint_menisci(painter, subject, spec.side)
     paint_joint_space(painter, fields, subject.joint)
-    recesses = [s for side in _sides(spec) for s in effusion_strands(subject, side, spec.signs.effusion, rng)]
-    paint_tubes(painter, in_view([*soft.tubes, *recesses], grid))
+    paint_tubes(painter, in_view(soft.tubes, grid))
+    recess_ml = _paint_recesses(painter, spec, subject, rng)
     _paint_muscles(painter, muscle_gaps, soft.fibres, rng)
     _paint_fat(painter, skin, soft.fat_mm, rng)
-    return Body(painter.finish(), membership, marrow, skin)
+    return Body(painter.finish(), membership, marrow, skin, recess_ml)
+
+
+def _paint_recesses(
+    painter: TissuePainter, spec: ExamSpec, subject: PosedSubject, rng: np.random.Generator
+) -> float:
+    """Fill the recesses of every side; return the fluid of one, mL."""
+    other_ml = painter.volume_ml(Tissue.FLUID)
+    sides = _sides(spec)
+    recesses = [s for side in sides for s in effusion_strands(subject, side, spec.signs.effusion, rng)]
+    paint_tubes(painter, in_view(recesses, painter.grid))
+    return (painter.volume_ml(Tissue.FLUID) - other_ml) / len(sides)
 
 
 def _sides(spec: ExamSpec) -> tuple[Side, ...]:

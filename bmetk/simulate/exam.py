@@ -234,6 +234,7 @@ def _truth(
         edema=Mask(edema, grid),
         water_fraction=ScalarImage(np.where(bones > 0, water, 0).astype(np.float32), grid),
         motion=motion,
+        recess_ml=body.recess_ml,
     )
 
 

@@ -143,7 +143,8 @@ class Truth:
     ``edema`` marks marrow voxels whose mean lesion membership (the smooth 0 to 1 field before it is
     multiplied by the strength) is at least one half; ``water_fraction`` is the interstitial
     water that replaced marrow fat, 0 to 1. ``motion`` is how the patient moved before T1 was taken:
-    from the world of the fluid-sensitive series to that of T1.
+    from the world of the fluid-sensitive series to that of T1. ``recess_ml`` is the fluid in the joint's
+    recesses, of one side, in view.
     """
 
     bones: Segmentation
@@ -151,6 +152,7 @@ class Truth:
     edema: Mask
     water_fraction: ScalarImage
     motion: RigidTransform = field(default_factory=RigidTransform.identity)
+    recess_ml: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -187,6 +187,10 @@ class TissuePainter:
         for tissue, share in mixture.items():
             self._part(tissue)[where] += (covered * (share * np.float32(_STEPS)) + 0.5).astype(np.uint8)
 
+    def volume_ml(self, tissue: Tissue) -> float:
+        """Tell how much of a tissue is painted so far, mL."""
+        return float(self._part(tissue).sum(dtype=np.int64)) / _STEPS * self.grid.voxel_ml
+
     def _part(self, tissue: Tissue) -> npt.NDArray[np.uint8]:
         if tissue not in self._parts:
             self._parts[tissue] = np.zeros(self.grid.shape, np.uint8)

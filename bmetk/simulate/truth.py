@@ -109,6 +109,7 @@ def _document(exam: SimulatedExam) -> dict[str, object]:
         "side": spec.side.value,
         "date": spec.date.isoformat(),
         "effusion": spec.signs.effusion,
+        "recess_ml": round(exam.truth.recess_ml, 3),
         "motion": {
             "rotation": exam.truth.motion.rotation.tolist(),
             "translation_mm": exam.truth.motion.translation_mm.tolist(),
@@ -156,6 +157,7 @@ def _stored(document: Mapping[str, Any], folder: Path) -> StoredTruth:
         edema=read_nifti(folder / "edema.nii.gz", Mask),
         water_fraction=read_nifti(folder / "water_fraction.nii.gz", ScalarImage),
         motion=RigidTransform(np.array(motion["rotation"]), np.array(motion["translation_mm"])),
+        recess_ml=document["recess_ml"],
     )
     return StoredTruth(
         joint=Joint(document["joint"]),

@@ -146,7 +146,7 @@ def score_exam(task: tuple[str, ExamSpec, Settings]) -> ExamScore:
         worst=_worst_bone(scores, simulated, result.bones),
         edema=_edema_view(simulated, result.edema),
         regions=tuple(_region_scores(simulated, result)),
-        findings=tuple(score_findings(spec, result.findings)),
+        findings=tuple(score_findings(simulated, result.findings)),
         seconds=dict(result.seconds),
         peak_mb=_peak_mb(),
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from bmetk.anatomy import Region
 from bmetk.exam import Finding
-from bmetk.simulate.spec import ExamSpec
+from bmetk.simulate.spec import SimulatedExam
 
-EFFUSION = 0.25
-"""From this tension of the joint on there is more than the usual film of fluid."""
+EFFUSION_ML = 3.0
+"""So much fluid in the recesses of a joint is more than its usual film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,21 @@ class FindingScore:
     seen: bool
 
 
-def score_findings(spec: ExamSpec, findings: Sequence[Finding]) -> Iterator[FindingScore]:
-    """Compare every kind of finding that an exam tells of with its spec."""
-    drawn = drawn_signs(spec)
+def score_findings(exam: SimulatedExam, findings: Sequence[Finding]) -> Iterator[FindingScore]:
+    """Compare every kind of finding that an exam tells of with what it was drawn with."""
+    drawn = drawn_signs(exam)
     for kind in dict.fromkeys(finding.kind for finding in findings):
         if kind in drawn:
             seen = any(finding.present for finding in findings if finding.kind == kind)
             yield FindingScore(kind, drawn[kind], seen)
 
 
-def drawn_signs(spec: ExamSpec) -> dict[str, bool]:
+def drawn_signs(exam: SimulatedExam) -> dict[str, bool]:
     """Say of each kind of finding whether an exam was drawn with it."""
+    spec = exam.spec
     heads = [lesion for lesion in spec.lesions if Region.FEMORAL_HEAD in lesion.regions]
     return {
-        "joint_effusion": spec.signs.effusion > EFFUSION,
+        "joint_effusion": exam.truth.recess_ml > EFFUSION_ML,
         "medial_head_spared": any(lesion.spare_medial_head for lesion in heads),
         "subchondral_line": any(lesion.subchondral_fracture for lesion in spec.lesions),
         "double_line": spec.signs.osteonecrosis is not None,

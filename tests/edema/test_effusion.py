@@ -34,3 +34,20 @@ def test_the_recess_of_a_knee_reaches_farther(
     (told,) = joint_effusions(None, ScalarImage(signal, grid), bones, bones, 3.4)
     assert told.present
     assert told.value == pytest.approx(reach_mm * 10 * grid.voxel_ml * SHAPE[0], rel=0.15)
+
+
+@pytest.mark.parametrize(("wide", "vessel"), [(6, True), (20, False)], ids=["a tube", "a recess"])
+def test_a_tube_that_runs_away_from_the_joint_is_no_fluid_of_it(*, wide: int, vessel: bool) -> None:
+    grid = make_grid("axial", SHAPE, SPACING_MM)
+    labels, signal = np.zeros(SHAPE, np.uint8), np.full(SHAPE, 50.0, np.float32)
+    labels[:, :, :10], labels[:, :, 10:20] = 1, 2
+    signal[labels > 0] = 100.0
+    first = (SHAPE[1] - wide) // 2
+    signal[:2, first : first + wide, 20:90] = 2000.0
+    meaning = {
+        1: Label("medial_femoral_condyle", Side.LEFT, "femur"),
+        2: Label("medial_tibial_plateau", Side.LEFT, "tibia"),
+    }
+    bones = Segmentation(LabelMap(labels, grid), meaning)
+    (told,) = joint_effusions(None, ScalarImage(signal, grid), bones, bones, 3.4)
+    assert told.present != vessel

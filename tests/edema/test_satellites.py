@@ -325,6 +325,15 @@ def test_a_small_piece_that_one_slice_alone_shows_is_no_lesion_in_a_bone_of_unkn
     assert doubtful[box].any() != kept
 
 
+@pytest.mark.parametrize(("t1", "likely", "kept"), [(0.9, 0.8, False), (0.85, 0.8, True), (0.9, 0.9, True)])
+def test_what_lost_little_t1_must_be_likely_in_a_bone_of_unknown_name(
+    t1: float, likely: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, t1)], likely=likely)
+    found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+    assert found.any() == kept
+
+
 @pytest.mark.parametrize(("t1", "likely", "kept"), [(0.93, 0.7, False), (0.8, 0.7, True), (0.93, 0.88, True)])
 def test_what_hardly_lost_t1_must_be_likely_even_in_a_bone_s_end(
     t1: float, likely: float, kept: bool

@@ -158,3 +158,11 @@ def test_foot_exams_show_their_lesion(joint: Joint, region: Region) -> None:
     truth = simulated(spec).truth
     values = np.unique(truth.regions.labels.array[truth.edema.array])
     assert list(values) == [region_value(region, Side.LEFT)]
+
+
+def test_the_truth_tells_the_fluid_of_a_tense_joint() -> None:
+    film_ml, tense_ml = (
+        simulated(replace(KNEE, signs=SignSpec(effusion=tension))).truth.recess_ml for tension in (0.05, 0.9)
+    )
+    assert film_ml < 3.0
+    assert 6.0 < tense_ml < 60.0
