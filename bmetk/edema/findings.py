@@ -9,7 +9,7 @@ from bmetk.edema.contour import head_contours
 from bmetk.edema.contrast import joint_fluid_to_muscle
 from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.fracture import subchondral_line
-from bmetk.edema.necrosis import double_lines
+from bmetk.edema.necrosis import osteonecrosis_signs
 from bmetk.edema.segment import EdemaMap
 from bmetk.exam import Acquisition, Contrast, Finding, Segmentation
 from bmetk.image import ScalarImage
@@ -52,7 +52,7 @@ def observe_findings(
     findings += _spared_heads(regions, found)
     if t1 is not None:
         findings += subchondral_line(t1, fluid, bones, regions, found)
-        findings += double_lines(t1, fluid, regions, found.edema)
+        findings += osteonecrosis_signs(t1, fluid, regions, found.edema)
     return tuple(findings)
 
 

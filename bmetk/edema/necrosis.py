@@ -1,7 +1,8 @@
-"""Signs that argue against transient osteoporosis: a serpiginous dark line on T1 with a bright one beside it.
+"""Signs that argue against transient osteoporosis: a serpiginous double line, and the core that it encloses.
 
 The double line of osteonecrosis: a rim of sclerosis, dark on both series, and granulation tissue inside it,
-bright on the fluid-sensitive one (Mitchell et al. 1987, doi:10.1148/radiology.162.3.3809484).
+bright on the fluid-sensitive one. The geographic core within is fatty at first (Mitchell et al. 1987,
+doi:10.1148/radiology.162.3.3809484).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from bmetk.anatomy import Region, Side
+from bmetk.edema.pieces import disk
 from bmetk.edema.volume import BoolArray, depth_below_surface
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
@@ -31,12 +34,16 @@ _BESIDE_MM = 3.0
 _CLEAR_MM = 3.0
 _LEAST_EXTENT_MM = 15.0
 _LEAST_ML = 0.25
+_GAPS_MM = (4.0, 6.5)
+"""How far a line is drawn on to the surface of the bone; it is looked for at `_CLEAR_MM` from it."""
+_SIDE_MM = 6.0
+_LEAST_CORE_ML = 1.0
 
 
-def double_lines(
+def osteonecrosis_signs(
     t1: ScalarImage, fluid: ScalarImage, regions: Segmentation, edema: Mask
 ) -> Iterator[Finding]:
-    """Look for a double line in the places where osteonecrosis is usual, once for each that is imaged.
+    """Look for a double line and its core where osteonecrosis is usual, once for each place that is imaged.
 
     Parameters
     ----------
@@ -53,31 +60,93 @@ def double_lines(
             ]
             area = np.isin(regions.labels.array, values)
             if area.any():
-                yield _observe(place, side, t1, fluid, area, edema.array)
+                yield from _observe(place, side, t1, fluid, area, edema.array)
 
 
 def _observe(
     place: str, side: Side, t1: ScalarImage, fluid: ScalarImage, area: BoolArray, edema: BoolArray
-) -> Finding:
+) -> tuple[Finding, Finding]:
     box = crop_box(area, fluid.grid, _LINE_MM)
     grid = crop_grid(fluid.grid, box)
-    line = _double_line(t1.array[box], fluid.array[box], area[box], grid)
+    line, bright = _double_line(t1.array[box], fluid.array[box], area[box], grid)
     line = _long_pieces(line & ~edema[box], grid)
     volume_ml = float(np.count_nonzero(line)) * grid.voxel_ml
+    there = volume_ml >= _LEAST_ML
     message = (
         f"{volume_ml:.2f} mL of thin dark line on T1 with a bright one beside it in the {side} {place} "
         f"(a sign of osteonecrosis: {_LEAST_ML:.2f} mL or more over {_LEAST_EXTENT_MM:.0f} mm)"
     )
-    return Finding("double_line", side, volume_ml >= _LEAST_ML, volume_ml, "mL", message)
+    core = _enclosed(line, bright, area[box], grid) if there else np.zeros_like(line)
+    return Finding("double_line", side, there, volume_ml, "mL", message), _core_finding(
+        place, side, t1.array[box], core & ~line, area[box] & ~core & ~line, grid
+    )
+
+
+def _core_finding(
+    place: str,
+    side: Side,
+    t1: npt.NDArray[np.floating],
+    core: BoolArray,
+    around: BoolArray,
+    grid: Grid,
+) -> Finding:
+    """Tell of the marrow that a double line encloses, and how much of the T1 signal around it has kept."""
+    volume_ml = float(np.count_nonzero(core)) * grid.voxel_ml
+    kept = ""
+    if core.any() and around.any():
+        share = float(np.median(t1[core]) / max(float(np.median(t1[around])), 1e-6))
+        kept = f", with {share:.0%} of the T1 signal of the marrow around it"
+    message = f"{volume_ml:.1f} mL of marrow enclosed by the double line in the {side} {place}{kept}"
+    return Finding("geographic_core", side, volume_ml >= _LEAST_CORE_ML, volume_ml, "mL", message)
+
+
+def _enclosed(line: BoolArray, bright: BoolArray, area: BoolArray, grid: Grid) -> BoolArray:
+    """Mark what lines enclose with the surface of the bone, slice by slice, or else by themselves."""
+    core = np.zeros_like(area)
+    pixel_mm = min(grid.spacing_mm[1:])
+    for here, beside, marrow, out in zip(line, bright & ~line, area, core, strict=True):
+        if not here.any():
+            continue
+        parts = (_cut_off(here, beside, marrow, gap_mm / pixel_mm, pixel_mm) for gap_mm in _GAPS_MM)
+        found = next((part for part in parts if part is not None), None)
+        if found is None and min(here.any(axis=0).sum(), here.any(axis=1).sum()) > 2:  # less has no hull
+            hull = convex_hull_image(here, offset_coordinates=False)  # type: ignore[no-untyped-call]
+            found = hull & marrow
+        if found is not None:
+            out[:] = found
+    return core
+
+
+def _cut_off(
+    line: BoolArray, bright: BoolArray, marrow: BoolArray, gap: float, pixel_mm: float
+) -> BoolArray | None:
+    """Mark the parts of a slice of marrow, cut by a widened line, on whose side the bright line lies.
+
+    None where it is not cut, or the bright line is on no side or on all.
+    """
+    parts, count = ndimage.label(marrow & ~ndimage.binary_dilation(line, disk(gap)[0]))
+    if count < 2:
+        return None
+    nearest = ndimage.distance_transform_edt(parts == 0, return_distances=False, return_indices=True)
+    owner = np.where(marrow, parts[tuple(nearest)], 0)
+    to_line = ndimage.distance_transform_edt(~line)
+    close = (to_line < _SIDE_MM / pixel_mm) & ~line
+    beside = bright & (to_line < _LINE_MM / pixel_mm)
+    if not beside.any():
+        return None
+    nearer = to_line - ndimage.distance_transform_edt(~beside)
+    sums, sizes = (np.bincount(owner[close], w, minlength=count + 1)[1:] for w in (nearer[close], None))
+    inner = 1 + np.flatnonzero(sums > 0)
+    return np.isin(owner, inner) if 0 < len(inner) < np.count_nonzero(sizes) else None
 
 
 def _double_line(
     t1: npt.NDArray[np.floating], fluid: npt.NDArray[np.floating], area: BoolArray, grid: Grid
-) -> BoolArray:
-    """Mark dark lines on T1 along which the fluid-sensitive series shows a bright line."""
+) -> tuple[BoolArray, BoolArray]:
+    """Mark dark lines on T1 along which the fluid-sensitive series shows a bright line, and bright lines."""
     inner = area & (depth_below_surface(area.astype(np.uint8), grid) > _CLEAR_MM)
     if not inner.any():
-        return inner
+        return inner, inner
     size = _size(_LINE_MM, grid)
     level = float(np.percentile(t1[inner], 75))
     dark = inner & (ndimage.grey_closing(t1, size) - t1 > _DARK_SHARE * level)
@@ -86,7 +155,7 @@ def _double_line(
     spread = 1.4826 * float(np.median(np.abs(above[inner] - usual)))
     bright = area & (above > usual + _BRIGHT_DEVIATIONS * max(spread, 1e-6))
     beside = dark & ndimage.binary_dilation(bright, np.ones(_size(_BESIDE_MM, grid), bool))
-    return np.asarray(beside)
+    return np.asarray(beside), np.asarray(bright & inner)
 
 
 def _size(width_mm: float, grid: Grid) -> tuple[int, int, int]:

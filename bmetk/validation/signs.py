@@ -40,5 +40,6 @@ def drawn_signs(exam: SimulatedExam) -> dict[str, bool]:
         "medial_head_spared": any(lesion.spare_medial_head for lesion in heads),
         "subchondral_line": any(lesion.subchondral_fracture for lesion in spec.lesions),
         "double_line": spec.signs.osteonecrosis is not None,
+        "geographic_core": spec.signs.osteonecrosis is not None,
         "head_flattened": spec.signs.collapse_mm > 0,
     }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from bmetk.anatomy import REGION_LABELS, Region, Side, region_value
-from bmetk.edema.necrosis import double_lines
+from bmetk.edema.necrosis import osteonecrosis_signs
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
 from tests.edema.phantom import slices
@@ -13,8 +14,11 @@ from tests.edema.phantom import slices
 HEAD_MM = 24.0
 
 
-def observe(*, dark: bool, bright: bool, edematous: bool = False) -> Finding:
-    """Draw a bowl within a head: a dark line on T1, a bright one on the fluid series 2 mm inside of it."""
+def observe_both(*, dark: bool, bright: bool, edematous: bool = False) -> tuple[Finding, Finding, float]:
+    """Draw a bowl within a head: a dark line on T1, a bright one on the fluid series 2 mm inside of it.
+
+    Return what is said of line and core, and the volume inside of the bowl.
+    """
     grid = slices("coronal")
     points = grid.world_coordinates()
     rng = np.random.default_rng(1)
@@ -26,9 +30,14 @@ def observe(*, dark: bool, bright: bool, edematous: bool = False) -> Finding:
     value = region_value(Region.FEMORAL_HEAD, Side.LEFT)
     regions = Segmentation(LabelMap((head * value).astype(np.uint8), grid), REGION_LABELS)
     edema = Mask(head if edematous else np.zeros(grid.shape, bool), grid)
-    (finding,) = double_lines(ScalarImage(t1, grid), ScalarImage(fluid, grid), regions, edema)
-    assert finding.side is Side.LEFT
-    return finding
+    line, core = osteonecrosis_signs(ScalarImage(t1, grid), ScalarImage(fluid, grid), regions, edema)
+    assert (line.side, core.side) == (Side.LEFT, Side.LEFT)
+    return line, core, float(np.count_nonzero(head & (offset < 0))) * grid.voxel_ml
+
+
+def observe(*, dark: bool, bright: bool, edematous: bool = False) -> Finding:
+    """Return what is said of the line."""
+    return observe_both(dark=dark, bright=bright, edematous=edematous)[0]
 
 
 def test_a_dark_line_with_a_bright_one_beside_it_is_seen() -> None:
@@ -45,3 +54,17 @@ def test_a_bright_line_alone_is_none() -> None:
 
 def test_lines_within_edema_are_those_of_a_fracture() -> None:
     assert not observe(dark=True, bright=True, edematous=True).present
+
+
+def test_the_marrow_within_a_double_line_is_its_geographic_core() -> None:
+    _, core, true_ml = observe_both(dark=True, bright=True)
+    assert core.kind == "geographic_core"
+    assert core.present
+    assert core.value == pytest.approx(true_ml, rel=0.35)
+    assert "100% of the T1" in core.message or "99% of the T1" in core.message
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(True, False), (False, True)])
+def test_without_a_double_line_nothing_is_enclosed(*, dark: bool, bright: bool) -> None:
+    _, core, _ = observe_both(dark=dark, bright=bright)
+    assert (core.present, core.value) == (False, 0.0)
