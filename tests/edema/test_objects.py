@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from bmetk.edema.fracture import subchondral_line
 from bmetk.edema.volume import BoolArray
 from bmetk.exam import Segmentation
 from bmetk.image import Grid, LabelMap, Mask, ScalarImage
+from bmetk.image.grid import FloatArray
 from tests.edema.phantom import MEANING, RADII, Phantom, joint, slices
 
 
@@ -124,11 +127,15 @@ def test_each_side_has_its_own_joint_fluid(phantom: Phantom, *, with_t1: bool) -
     assert (right.side, right.present) == (Side.RIGHT, True)
 
 
+def depth_mm_of(phantom: Phantom) -> FloatArray:
+    """Tell how far each voxel lies below the surface of the upper bone, about."""
+    points = phantom.fluid.grid.world_coordinates() - np.array((0.0, 0.0, 26.0))
+    return np.asarray((1 - np.sqrt(((points / RADII) ** 2).sum(-1))) * RADII.min())
+
+
 def line_below(phantom: Phantom, depth_mm: float) -> BoolArray:
     """Mark a thin shell in the edema, so deep below the surface."""
-    points = phantom.fluid.grid.world_coordinates() - np.array((0.0, 0.0, 26.0))
-    below = (1 - np.sqrt(((points / RADII) ** 2).sum(-1))) * RADII.min()
-    return np.asarray((np.abs(below - depth_mm) < 0.8) & phantom.edema.array)
+    return np.asarray((np.abs(depth_mm_of(phantom) - depth_mm) < 0.8) & phantom.edema.array)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +169,27 @@ def test_short_parts_of_a_line_count_together_and_specks_do_not(
     )
     (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, found)
     assert told.present == present
+
+
+@pytest.mark.parametrize(("above", "present"), [(0.5, False), (1.0, True)])
+def test_the_plate_below_which_alone_marrow_lies_is_no_fracture(
+    phantom: Phantom, found: EdemaMap, *, above: float, present: bool
+) -> None:
+    line = line_below(phantom, 5.0)
+    shade = np.where(depth_mm_of(phantom) < 5.0, above, 1.0) * np.where(line, 0.1, 1.0)
+    t1, fluid = (s.with_array(s.array * shade.astype(np.float32)) for s in (phantom.t1, phantom.fluid))
+    (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, found)
+    assert told.present == present
+
+
+@pytest.mark.parametrize("beyond", [True, False])
+def test_a_line_that_goes_on_beyond_the_edema_is_a_growth_scar(
+    phantom: Phantom, found: EdemaMap, *, beyond: bool
+) -> None:
+    across = phantom.fluid.grid.world_coordinates()[..., 0]
+    part = found.edema.array & (across > np.quantile(across[found.edema.array], 0.6))
+    line = (np.abs(depth_mm_of(phantom) - 5.0) < 0.8) & (part | beyond)
+    t1, fluid = (s.with_array(np.where(line, np.float32(20.0), s.array)) for s in (phantom.t1, phantom.fluid))
+    some = replace(found, edema=Mask(part, found.edema.grid))
+    (told,) = subchondral_line(t1, fluid, phantom.bones, phantom.bones, some)
+    assert told.present != beyond
