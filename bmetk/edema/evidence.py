@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.normalize import Level, usual_level
-from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk
+from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk, spread_numbers
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 from bmetk.image import crop_grid
@@ -96,10 +96,7 @@ def _told_apart(labels: IntArray, t1: Float32Array, volume: MarrowVolume) -> Int
         large[0] = False
         parts = np.where(large[parts], parts, 0)
         if large.any():
-            nearest = ndimage.distance_transform_edt(
-                parts == 0, sampling=grid.spacing_mm, return_distances=False, return_indices=True
-            )
-            parts = parts[tuple(nearest)]
+            parts = spread_numbers(parts, grid.spacing_mm)
         result[box] = np.where(own, count + 1 + parts, result[box])
         count = int(result.max())
     return result

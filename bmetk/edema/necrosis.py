@@ -15,7 +15,7 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
 from bmetk.anatomy import Region, Side
-from bmetk.edema.pieces import disk
+from bmetk.edema.pieces import disk, spread_numbers
 from bmetk.edema.volume import BoolArray, depth_below_surface
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
@@ -127,8 +127,7 @@ def _cut_off(
     parts, count = ndimage.label(marrow & ~ndimage.binary_dilation(line, disk(gap)[0]))
     if count < 2:
         return None
-    nearest = ndimage.distance_transform_edt(parts == 0, return_distances=False, return_indices=True)
-    owner = np.where(marrow, parts[tuple(nearest)], 0)
+    owner = np.where(marrow, spread_numbers(parts, (1.0, 1.0)), 0)
     to_line = ndimage.distance_transform_edt(~line)
     close = (to_line < _SIDE_MM / pixel_mm) & ~line
     beside = bright & (to_line < _LINE_MM / pixel_mm)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from bmetk.anatomy import Side
-from bmetk.edema.pieces import connect
+from bmetk.edema.pieces import connect, spread_numbers
 from bmetk.exam import ExamResult, Lesion
 from bmetk.image import Grid, ScalarImage, crop_box, crop_grid
 
@@ -53,7 +52,9 @@ def map_lesions(result: ExamResult, bone: tuple[str, Side | None]) -> LesionMap:
     probability = edema.astype(np.float32)
     if result.probability is not None:
         probability = np.where(inside[box], result.probability.array[box], 0.0).astype(np.float32)
-    return LesionMap(part, _spread(numbers, part), ScalarImage(probability, part))
+    if numbers.any():  # the fringe of each lesion, where the probability falls off, goes with it
+        numbers = spread_numbers(numbers, part.spacing_mm, _NEAR_MM).astype(np.uint8)
+    return LesionMap(part, numbers, ScalarImage(probability, part))
 
 
 def _piece_of(lesion: Lesion, pieces: npt.NDArray[np.integer], grid: Grid) -> npt.NDArray[np.bool_]:
@@ -69,13 +70,3 @@ def _piece_of(lesion: Lesion, pieces: npt.NDArray[np.integer], grid: Grid) -> np
     best = min(away, key=lambda n: away[n], default=0)
     found = best > 0 and away[best] <= _SAME_MM
     return pieces == best if found else np.zeros(pieces.shape, dtype=bool)
-
-
-def _spread(numbers: npt.NDArray[np.uint8], grid: Grid) -> npt.NDArray[np.uint8]:
-    """Give the fringe of each lesion, where the probability falls off, its number."""
-    if not numbers.any():
-        return numbers
-    away, nearest = ndimage.distance_transform_edt(
-        numbers == 0, sampling=grid.spacing_mm, return_indices=True
-    )
-    return np.where(away <= _NEAR_MM, numbers[tuple(nearest)], 0).astype(np.uint8)
