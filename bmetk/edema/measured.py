@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect_by_bone, disk
+from bmetk.edema.pieces import connect_by_bone, convex_hull, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Box, Grid
@@ -210,7 +209,7 @@ def _measure(
 
 
 def _is_ring(inside: BoolArray, own: BoolArray, grid: Grid, settings: EdemaSettings) -> bool:
-    """Tell whether it is thin in its slices, where its convex hull holds about as much marrow besides."""
+    """Tell whether it is thin in its slices, and its convex hull holds much marrow besides."""
     size, rules = np.count_nonzero(inside), settings.small
     if size * grid.voxel_ml < rules.ring_ml:
         return False
@@ -219,9 +218,7 @@ def _is_ring(inside: BoolArray, own: BoolArray, grid: Grid, settings: EdemaSetti
         return False
     surrounded = 0
     for one, marrow in zip(inside, own, strict=True):
-        if min(one.any(axis=0).sum(), one.any(axis=1).sum()) > 2:  # less has no hull
-            hull = convex_hull_image(one, offset_coordinates=False)  # type: ignore[no-untyped-call]
-            surrounded += int(np.count_nonzero(hull & marrow & ~one))
+        surrounded += int(np.count_nonzero(convex_hull(one) & marrow & ~one))
     return bool(surrounded >= rules.ring_share * size)
 
 

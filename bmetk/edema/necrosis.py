@@ -12,10 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 from bmetk.anatomy import Region, Side
-from bmetk.edema.pieces import disk, spread_numbers
+from bmetk.edema.pieces import convex_hull, disk, spread_numbers
 from bmetk.edema.volume import BoolArray, depth_below_surface
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
@@ -109,11 +108,7 @@ def _enclosed(line: BoolArray, bright: BoolArray, area: BoolArray, grid: Grid) -
             continue
         parts = (_cut_off(here, beside, marrow, gap_mm / pixel_mm, pixel_mm) for gap_mm in _GAPS_MM)
         found = next((part for part in parts if part is not None), None)
-        if found is None and min(here.any(axis=0).sum(), here.any(axis=1).sum()) > 2:  # less has no hull
-            hull = convex_hull_image(here, offset_coordinates=False)  # type: ignore[no-untyped-call]
-            found = hull & marrow
-        if found is not None:
-            out[:] = found
+        out[:] = convex_hull(here) & marrow if found is None else found
     return core
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, boxes
@@ -31,6 +32,12 @@ def connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
         labels[box] += np.where(own > 0, own + last, 0)
         last += int(own.max())
     return labels
+
+
+def convex_hull(mask: BoolArray) -> BoolArray:
+    """Fill the convex hull of what is marked in one slice, shape (R, C); nothing where nothing is."""
+    hull = convex_hull_image(mask) if mask.any() else mask  # type: ignore[no-untyped-call]
+    return np.asarray(hull, bool)
 
 
 def spread_numbers(

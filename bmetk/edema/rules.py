@@ -119,8 +119,8 @@ class SmallRules:
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone shows
-    ring_ml, ring_mm, ring_share : what is larger, mostly thinner, and surrounds so much fatty marrow for its
-        own size, is the border of an osteonecrosis
+    ring_ml, ring_mm, ring_share : what is larger, by half or more thinner, and whose convex hull holds so
+        much marrow besides, for its own size, is the border of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
         the network's doubt says little; sacroiliac joints are read so (Rudwaleit et al. 2009,
         doi:10.1136/ard.2009.110767)
@@ -146,7 +146,7 @@ class SmallRules:
     last_slice_share: float = 0.9
     ring_ml: float = 0.5
     ring_mm: float = 5.0
-    ring_share: float = 0.85
+    ring_share: float = 0.35
     one_slice_ml: float = 0.3
 
     def __post_init__(self) -> None:
@@ -212,6 +212,8 @@ class RedRules:
     clear_deviations, wet_slope : what is so clear, and stands out of the bone's scatter so far or has more of
         water's signal for each share of T1 lost than the second, need not be as likely as `BeliefRules` ask,
         and is no fat for its much water
+    lesion_share : what is likely by `SideRules.probability` and has this share of a sure lesion.s contrast
+        in another bone is no red marrow, whatever its water
     """
 
     beside_ml: float = 1.0
@@ -227,10 +229,11 @@ class RedRules:
     clear_loss: float = 0.15
     clear_deviations: float = 8.0
     wet_slope: float = 2.4
+    lesion_share: float = 0.9
 
     def __post_init__(self) -> None:
         require_shares("edema.red", self, "beside_slope", "beside_loss", "probability", "loss", "clear_loss")
-        require_not_negative("edema.red", self, "beside_ml", "beside_contrast")
+        require_not_negative("edema.red", self, "beside_ml", "beside_contrast", "lesion_share")
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,7 +286,7 @@ def _why_no_lesion_beside(
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
-    if _is_one_sided(piece, settings):
+    if _is_one_sided(piece, settings) or _is_like_a_lesion(piece, others, settings):
         return ""
     yellow = _is_yellow(piece, settings)
     little = _lost_little(piece, settings) and not (yellow and _is_end_lesion(piece, settings))
@@ -304,6 +304,16 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
     if _is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
+    """Tell whether it is large, likely, and as bright as a sure lesion of another bone."""
+    large_ml = settings.belief.large_ml
+    if piece.volume_ml < large_ml or piece.likely < settings.side.probability:
+        return False
+    lesions = [it for it in others if it.bone != piece.bone and it.volume_ml > large_ml]
+    sure = [it.contrast for it in lesions if it.likely >= settings.belief.sure_probability]
+    return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in sure)
 
 
 def _lost_little(piece: Piece, settings: EdemaSettings) -> bool:

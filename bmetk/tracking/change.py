@@ -45,7 +45,7 @@ class TrackingSettings:
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
     sure_share: float = 0.25
-    rest_share: float = 0.18
+    rest_share: float = 0.1
     sure_ml: float = 3.0
     sure_fraction: float = 0.15
     rest_fraction: float = 0.09

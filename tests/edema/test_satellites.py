@@ -679,3 +679,18 @@ def test_a_thin_ring_about_fatty_marrow_is_the_border_of_an_osteonecrosis(
     found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert found.any() == kept
     assert kept or "border of an osteonecrosis" in dropped_ml
+
+
+@pytest.mark.parametrize(
+    ("contrast", "sure", "kept"), [(5.6, True, True), (5.0, True, False), (5.6, False, False)]
+)
+def test_what_is_likely_and_as_bright_as_a_sure_lesion_of_another_bone_is_no_red_marrow(
+    *, contrast: float, sure: bool, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.3), (BESIDE, contrast, 0.52)], likely=0.8, noise=1.0)
+    likely = np.where(volume.bones == 1, np.float32(0.95 if sure else 0.88), np.float32(0.8))
+    found = without_satellites(
+        edema, replace(signals, likely=likely), volume, MarrowKinds((1,)), EdemaSettings()
+    )[0]
+    assert found[LESION].any()
+    assert found[BESIDE].any() == kept
