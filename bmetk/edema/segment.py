@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from bmetk.anatomy import YELLOW_REGIONS, Bone
+from bmetk.anatomy import YELLOW_REGIONS, Bone, Region
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
@@ -39,11 +40,15 @@ from bmetk.edema.volume import (
 )
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
-from bmetk.image import Box, Mask, ScalarImage, crop_box, crop_grid, stretch_in_plane
+from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid, stretch_in_plane
 
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.value.startswith("metatarsal")}
 """Bones too thin for the network, with the share of water from which on they count as wet."""
+_CONDYLES = (Region.MEDIAL_FEMORAL_CONDYLE, Region.LATERAL_FEMORAL_CONDYLE)
+_METAPHYSIS_MM = 14.0
+"""How far the regions of the condyles, 42 mm high, reach beyond the epiphysis: red marrow stops at the growth
+scar."""
 _LARGEST_RATIO = 50.0
 _EARLIER_SHARE = 0.5
 """Least share of a doubtful piece that lies where edema was."""
@@ -232,12 +237,18 @@ def _cropped(
     area, yellow = inside, np.zeros_like(inside)
     if regions is not None:
         named = regions.labels.array[box]
-        area, yellow = named > 0, np.isin(named, _yellow(regions))
+        area, yellow = named > 0, yellow_marrow(named, regions, grid)
     return MarrowVolume(grid, t1_part, fluid_part, labels, depth * inside, known, area, yellow)
 
 
-def _yellow(regions: Segmentation) -> list[int]:
-    return [value for value, label in regions.meaning.items() if label.name in YELLOW_REGIONS]
+def yellow_marrow(named: npt.NDArray[np.uint8], regions: Segmentation, grid: Grid) -> BoolArray:
+    """Mark where marrow is yellow: in the femoral condyles, which reach beyond it, the epiphysis alone."""
+    yellow, condyle, beyond = (
+        np.isin(named, [value for value, label in regions.meaning.items() if label.name in names])
+        for names in (YELLOW_REGIONS, _CONDYLES, (Region.DISTAL_FEMORAL_METAPHYSIS,))
+    )
+    reach = [round(_METAPHYSIS_MM / spacing) for spacing in grid.spacing_mm]
+    return np.asarray(yellow & ~(condyle & widened(beyond, reach)))
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:

@@ -7,6 +7,7 @@ import pytest
 
 from bmetk.anatomy import Label
 from bmetk.edema import EdemaMap, EdemaSettings, segment_edema
+from bmetk.edema.segment import yellow_marrow
 from bmetk.errors import BonesNotFoundError, GridMismatchError, SettingsError
 from bmetk.exam import CheckStatus, Contrast, Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
@@ -163,3 +164,20 @@ def test_fat_that_was_not_suppressed_is_told() -> None:
         )
         (check,) = (check for check in found.checks if check.name == "fat_suppression")
         assert check.status is status
+
+
+def test_only_the_epiphysis_of_the_condyles_has_yellow_marrow() -> None:
+    """Of 42 mm of condyle, upwards from row 42, the 14 mm next to the metaphysis may hold red marrow."""
+    grid = slices("coronal")
+    named = np.zeros(grid.shape, np.uint8)
+    pixels = round(42 / grid.spacing_mm[1])
+    named[:, 20:40, 40:80], named[:, 40 : 40 + pixels, 40:60], named[:, 40 : 40 + pixels, 60:80] = 1, 2, 3
+    names = ("distal_femoral_metaphysis", "medial_femoral_condyle", "lateral_femoral_condyle")
+    meaning = {value: Label(name, None, "femur") for value, name in enumerate(names, 1)}
+    regions = Segmentation(LabelMap(named, grid), meaning)
+    yellow = yellow_marrow(named, regions, grid)
+    height_mm = yellow[10, :, 50].sum() * grid.spacing_mm[1]
+    assert height_mm == pytest.approx(28.0, abs=1.5)
+    assert not yellow[:, :40].any()
+    without = yellow_marrow(np.where(named == 1, 0, named).astype(np.uint8), regions, grid)
+    assert without[10, :, 50].sum() * grid.spacing_mm[1] == pytest.approx(42.0, abs=1.0)
