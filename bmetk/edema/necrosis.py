@@ -91,11 +91,12 @@ def _core_finding(
 ) -> Finding:
     """Tell of the marrow that a double line encloses, and how much of the T1 signal around it has kept."""
     volume_ml = float(np.count_nonzero(core)) * grid.voxel_ml
-    kept = ""
+    message = f"no double line encloses marrow in the {side} {place}"
+    if core.any():
+        message = f"{volume_ml:.1f} mL of marrow enclosed by the double line in the {side} {place}"
     if core.any() and around.any():
         share = float(np.median(t1[core]) / max(float(np.median(t1[around])), 1e-6))
-        kept = f", with {share:.0%} of the T1 signal of the marrow around it"
-    message = f"{volume_ml:.1f} mL of marrow enclosed by the double line in the {side} {place}{kept}"
+        message += f", with {share:.0%} of the T1 signal of the marrow around it"
     return Finding("geographic_core", side, volume_ml >= _LEAST_CORE_ML, volume_ml, "mL", message)
 
 

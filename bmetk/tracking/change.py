@@ -19,6 +19,8 @@ class TrackingSettings:
     detection_fraction : 0 to 1; likewise for this share of the region: specks in a large bone do not count
     speck_ml, speck_fraction : mL, and 0 to 1; less than both is a speck, no edema, where none is on record
     sure_share : 0 to 1; a volume whose interval reaches below this share of itself is in doubt
+    rest_share, sure_ml : 0 to 1, and mL; likewise for what may be left of a lesion on record, and for what is
+        larger than this
     sure_fraction, rest_fraction : 0 to 1; and counts from this share of the region on; what may be left of a
         lesion from the second
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
@@ -42,7 +44,9 @@ class TrackingSettings:
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
-    sure_share: float = 0.05
+    sure_share: float = 0.16
+    rest_share: float = 0.1
+    sure_ml: float = 3.0
     sure_fraction: float = 0.15
     rest_fraction: float = 0.09
     minimum_coverage: float = 0.5
@@ -60,6 +64,7 @@ class TrackingSettings:
             "detection_fraction",
             "speck_fraction",
             "sure_share",
+            "rest_share",
             "sure_fraction",
             "rest_fraction",
             "minimum_coverage",
@@ -71,7 +76,7 @@ class TrackingSettings:
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"tracking.{name} must lie between 0 and 1, got {getattr(self, name)}")
-        for name in ("detection_ml", "speck_ml", "change_ml", "even_ml"):
+        for name in ("detection_ml", "speck_ml", "sure_ml", "change_ml", "even_ml"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
         if self.decisive_change < 1:
@@ -99,13 +104,14 @@ def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
     """Tell whether a point shows edema at or above the detection limit."""
     if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
         return False
-    return _is_sure(point, settings.sure_fraction, settings)
+    share = settings.sure_share if point.edema_ml < settings.sure_ml else settings.rest_share
+    return _is_sure(point, share, settings.sure_fraction)
 
 
-def _is_sure(point: RegionPoint, fraction: float, settings: TrackingSettings) -> bool:
+def _is_sure(point: RegionPoint, share: float, fraction: float) -> bool:
     """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that."""
     edema_ml = point.edema_ml or 0.0
-    if point.edema_ml_low is None or point.edema_ml_low > settings.sure_share * edema_ml:
+    if point.edema_ml_low is None or point.edema_ml_low > share * edema_ml:
         return True
     return edema_ml >= fraction * (point.bone_ml or 0.0)
 
@@ -119,7 +125,7 @@ def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: Tracki
     if edema_ml < settings.detection_ml:
         return False
     enough = edema_ml >= _least_ml(point.bone_ml, settings)
-    enough = enough and _is_sure(point, settings.rest_fraction, settings)
+    enough = enough and _is_sure(point, settings.rest_share, settings.rest_fraction)
     return enough or change_over_sdc > -1
 
 

@@ -107,8 +107,9 @@ def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     assert kinds(knee(0, 2.2), doubtful(knee(90, 2.0))) == ["baseline", "unchanged"]
     assert kinds(knee(0, 20.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == ["baseline", "decreased"]
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == []
-    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.08)) == []
-    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.12)) == ["new"]
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.3)) == []
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.4)) == ["new"]
+    assert kinds(knee(0, 0.0), doubtful(knee(90, 4.0), low_ml=0.8)) == ["new"]
 
 
 def test_in_a_small_bone_a_speck_is_edema_where_edema_is_on_record() -> None:
