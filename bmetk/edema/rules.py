@@ -146,7 +146,7 @@ class SmallRules:
     last_slice_share: float = 0.9
     ring_ml: float = 0.5
     ring_mm: float = 5.0
-    ring_share: float = 0.35
+    ring_share: float = 0.8
     one_slice_ml: float = 0.3
 
     def __post_init__(self) -> None:
