@@ -65,13 +65,11 @@ def subchondral_line(
     for number in np.flatnonzero(edema.any(axis=(1, 2))):
         labels = bones.labels.array[number]
         darker = np.stack([_darker_than_both_sides(s.array[number], spacing) for s in (t1, fluid)])
-        for value in np.unique(labels[edema[number]]):
+        for value in np.unique(labels[edema[number] & (labels > 0)]):
             bone = labels == value
-            if value:
-                for length, is_fracture in _lines(
-                    t1.array[number], darker, bone, edema[number] & bone, spacing
-                ):
-                    lengths[is_fracture] += length
+            lines = _lines(t1.array[number], darker, bone, edema[number] & bone, spacing)
+            for length, is_fracture in lines:
+                lengths[is_fracture] += length
     total = lengths[True]
     named = regions.labels.array[edema]
     label = regions.meaning[int(np.bincount(named[named > 0]).argmax())] if named.any() else None
@@ -92,7 +90,8 @@ def _lines(
     ``darker`` is of shape (2, R, C).
     """
     around = disk(_AROUND_MM / spacing[0])[0]
-    searched = ndimage.binary_fill_holes(ndimage.binary_dilation(edema, around)) & bone
+    near = ndimage.binary_dilation(edema, around)
+    searched = ndimage.binary_fill_holes(near) & bone
     if np.count_nonzero(searched) * spacing[0] * spacing[1] < _LEAST_EDEMA_MM2:
         return
     padded = np.pad(bone, 1, mode="edge")
@@ -101,7 +100,6 @@ def _lines(
     dark = searched & (depth > _DEPTH_MM[0]) & (depth < _DEPTH_MM[1]) & (both > _DARKER)
     labels, _ = ndimage.label(dark, structure=_CORNERS)
     on_t1, _ = ndimage.label(bone & (depth > _DEPTH_MM[0]) & (darker[0] > _DARKER), structure=_CORNERS)
-    beyond = ~ndimage.binary_dilation(edema, around)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         line = labels[box] == number
         extent = [(part.stop - part.start - 1) * s for part, s in zip(box, spacing, strict=True)]
@@ -113,7 +111,7 @@ def _lines(
             continue
         beside = ndimage.binary_dilation(whole, around) & ~whole
         if float(depth[whole].std()) < _ALONG_MM and float(edema[beside].mean()) > _EDEMA_SHARE:
-            scar = float(beyond[np.isin(on_t1, on_t1[whole])].mean()) >= _SCAR_SHARE
+            scar = float((~near)[np.isin(on_t1, on_t1[whole])].mean()) >= _SCAR_SHARE
             yield length, not scar and _has_marrow_above(t1, depth, whole, beside & bone)
 
 

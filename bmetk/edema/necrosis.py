@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.anatomy import Region, Side
-from bmetk.edema.pieces import convex_hull, disk, spread_numbers
-from bmetk.edema.volume import BoolArray, depth_below_surface
+from bmetk.edema.pieces import connect, convex_hull, disk, spread_numbers
+from bmetk.edema.volume import BoolArray, boxes, depth_below_surface
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
 
@@ -161,9 +161,9 @@ def _size(width_mm: float, grid: Grid) -> tuple[int, int, int]:
 
 def _long_pieces(mask: BoolArray, grid: Grid) -> BoolArray:
     """Keep connected pieces that extend far."""
-    labels, _ = ndimage.label(mask, np.ones((3, 3, 3), bool))
+    labels = connect(mask)
     kept = np.zeros(mask.shape, bool)
-    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+    for number, box in boxes(labels, pad=0):
         if float(np.linalg.norm(_extent_mm(box, grid))) >= _LEAST_EXTENT_MM:
             kept[box] |= labels[box] == number
     return kept

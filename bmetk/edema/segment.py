@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bmetk.anatomy import YELLOW_REGIONS, Bone, Region
+from bmetk.anatomy.geometry import CONDYLE_MM
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
@@ -45,10 +46,8 @@ from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid, stret
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
 _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.value.startswith("metatarsal")}
 """Bones too thin for the network, with the share of water from which on they count as wet."""
-_CONDYLES = (Region.MEDIAL_FEMORAL_CONDYLE, Region.LATERAL_FEMORAL_CONDYLE)
-_METAPHYSIS_MM = 14.0
-"""How far the regions of the condyles, 42 mm high, reach beyond the epiphysis: red marrow stops at the growth
-scar."""
+_METAPHYSIS_MM = CONDYLE_MM - 28.0
+"""How far the regions of the condyles reach beyond the epiphysis: red marrow stops at the growth scar."""
 _LARGEST_RATIO = 50.0
 _EARLIER_SHARE = 0.5
 """Least share of a doubtful piece that lies where edema was."""
@@ -243,12 +242,12 @@ def _cropped(
 
 def yellow_marrow(named: npt.NDArray[np.uint8], regions: Segmentation, grid: Grid) -> BoolArray:
     """Mark where marrow is yellow: in the femoral condyles, which reach beyond it, the epiphysis alone."""
-    yellow, condyle, beyond = (
+    yellow, beyond = (
         np.isin(named, [value for value, label in regions.meaning.items() if label.name in names])
-        for names in (YELLOW_REGIONS, _CONDYLES, (Region.DISTAL_FEMORAL_METAPHYSIS,))
+        for names in (YELLOW_REGIONS, (Region.DISTAL_FEMORAL_METAPHYSIS,))
     )
     reach = [round(_METAPHYSIS_MM / spacing) for spacing in grid.spacing_mm]
-    return np.asarray(yellow & ~(condyle & widened(beyond, reach)))
+    return np.asarray(yellow & ~widened(beyond, reach))
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
