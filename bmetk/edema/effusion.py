@@ -12,9 +12,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.anatomy import JOINT_OF_REGION, REGIONS_OF_JOINT, Joint, Region, Side
-from bmetk.edema.normalize import muscle_level
+from bmetk.edema.muscle import muscle_below_fluid
 from bmetk.edema.pieces import connect, disk, principal_lengths_mm
-from bmetk.edema.volume import BoolArray, boxes
+from bmetk.edema.shading import Shading, no_shading
+from bmetk.edema.volume import BoolArray, Float32Array, boxes
 from bmetk.exam import Finding, Segmentation
 from bmetk.image import Grid, ScalarImage, crop_box, crop_grid
 
@@ -41,6 +42,7 @@ def joint_effusions(
     bones: Segmentation,
     regions: Segmentation,
     to_muscle: float,
+    shading: Shading | None = None,
 ) -> list[Finding]:
     """Measure the joint fluid of each side that is shown, mL, and call 2.5 mL or more an effusion.
 
@@ -50,6 +52,7 @@ def joint_effusions(
     fluid : ScalarImage
     bones, regions : Segmentation on the same grid
     to_muscle : signal of joint fluid as a multiple of muscle's
+    shading : Shading of both series; None for none
 
     Returns
     -------
@@ -57,7 +60,6 @@ def joint_effusions(
     """
     names = {value: label for value, label in regions.present().items() if label.name not in _AWAY}
     bone = bones.labels.array > 0
-    dark = None if t1 is None or not names else t1.array / max(float(np.median(t1.array[bone])), 1e-6)
     findings = []
     for side in sorted({label.side for label in names.values()}, key=str):
         values = [value for value, label in names.items() if label.side is side]
@@ -65,7 +67,7 @@ def joint_effusions(
             joint = np.isin(regions.labels.array, values)
             knee = all(names[value].name in REGIONS_OF_JOINT[Joint.KNEE] for value in values)
             reach_mm = _KNEE_REACH_MM if knee else _REACH_MM
-            volume_ml = _fluid_ml(dark, fluid, bone, joint, to_muscle, reach_mm)
+            volume_ml = _fluid_ml(t1, fluid, bone, joint, to_muscle, reach_mm, shading or no_shading())
             findings.append(_told(volume_ml, side))
     return findings
 
@@ -76,17 +78,21 @@ def _told(volume_ml: float, side: Side | None) -> Finding:
 
 
 def _fluid_ml(
-    t1: npt.NDArray[np.float32] | None,
+    t1: ScalarImage | None,
     fluid: ScalarImage,
     bone: BoolArray,
     joint: BoolArray,
     to_muscle: float,
     reach_mm: float,
+    shading: Shading,
 ) -> float:
     box = crop_box(joint, fluid.grid, reach_mm)
     grid = crop_grid(fluid.grid, box)
-    image, outside = fluid.array[box], ~bone[box]
-    dark = None if t1 is None else t1[box]
+    gain_t1, gain = shading.gains(grid)
+    image, outside = fluid.array[box] / gain, ~bone[box]
+    dark = None if t1 is None else t1.array[box] / gain_t1
+    if dark is not None:
+        dark /= max(float(np.median(dark[~outside])), 1e-6)
     away = _distance_in_plane(joint[box], grid.spacing_mm[1:])
     bright = outside & (away < reach_mm) & (image > _least_signal(image, dark, outside, to_muscle))
     if dark is not None:
@@ -112,11 +118,11 @@ def _is_tube(index: npt.NDArray[np.intp], away_mm: npt.NDArray[np.float64], grid
 
 
 def _least_signal(
-    image: npt.NDArray[np.float32], dark: npt.NDArray[np.float32] | None, outside: BoolArray, to_muscle: float
+    image: Float32Array, dark: Float32Array | None, outside: BoolArray, to_muscle: float
 ) -> float:
     """Tell from which signal on it is fluid: the geometric mean of that of fluid and of muscle or marrow."""
     marrow = max(float(np.median(image[~outside])), 1e-6)
-    muscle = None if dark is None else muscle_level(dark, image, outside, marrow)
+    muscle = None if dark is None else muscle_below_fluid(dark, image, outside, to_muscle)
     return _OVER_MARROW * marrow if muscle is None else float(np.sqrt(to_muscle)) * max(muscle, marrow)
 
 

@@ -47,7 +47,7 @@ def observe_findings(
     for what, grid in (("bones", bones.grid), ("regions", regions.grid), ("edema", found.edema.grid)):
         fluid.grid.require_match(grid, f"fluid series and {what}")
     to_muscle = joint_fluid_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
-    findings = joint_effusions(t1, fluid, bones, regions, to_muscle)
+    findings = joint_effusions(t1, fluid, bones, regions, to_muscle, found.shading)
     findings += head_contours(bones, regions)
     findings += _spared_heads(regions, found)
     if t1 is not None:

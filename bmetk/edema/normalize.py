@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from bmetk.edema.muscle import muscle_level
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading, estimate_shading, no_shading
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
 from bmetk.exam import Check, CheckStatus, Contrast
 
-LEAST_MUSCLE = 1.25
-"""Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
-_LEAST_MUSCLE_PIXELS = 300
 _SAMPLE = 12000
 _BINS = 160
 _FATTY_SHARE = 0.6
@@ -38,8 +36,6 @@ _LEAST_FAT_SHARE = 0.02
 """Share of the surroundings that is fat, below which there is none."""
 _FAR_DIMMER, _AS_FATTY, _BONE_ML = 0.7, 0.9, 5.0
 """Where so much marrow of one bone is as fatty as all and so much dimmer, the mode of all is a lesion's."""
-_MUSCLE_T1 = (0.15, 0.55)
-"""Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,38 +258,6 @@ def _tells_normal(fatty: BoolArray, bone: BoolArray, voxel_ml: float) -> bool:
 
 def _share_near(values: Float32Array, level: Level) -> float:
     return float((np.abs(values - level.value) < 2 * level.spread).mean())
-
-
-def muscle_level(
-    t1: Float32Array, fluid: Float32Array, where: BoolArray, marrow: float = 1.0
-) -> float | None:
-    """Find the fluid signal of muscle: dark on T1, the commonest such tissue; None where there is little.
-
-    At the edge of a coil fat looks as dark on T1, and may be commoner than the little muscle of a foot: what
-    is dimmer than marrow gives way to a brighter tissue that is a quarter as common or more.
-
-    Parameters
-    ----------
-    t1 : float32, shape (S, R, C), in units of normal marrow
-    fluid : float32 of the same shape, any unit
-    where : bool of the same shape, outside of bones
-    marrow : fluid signal of normal marrow
-    """
-    dark = where & (t1 > _MUSCLE_T1[0]) & (t1 < _MUSCLE_T1[1])
-    inner = ndimage.binary_erosion(dark, np.ones((1, 3, 3), dtype=bool), iterations=2)
-    values = fluid[inner]
-    if values.size < _LEAST_MUSCLE_PIXELS:
-        return None
-    top = float(np.percentile(values, 99))
-    counts, edges = np.histogram(values, bins=_BINS, range=(0.0, max(top, 1e-6)))
-    smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), 4.0)
-    middle = (edges[1:] + edges[:-1]) / 2
-    commonest = int(np.argmax(smooth))
-    if middle[commonest] < marrow:
-        peaks = 1 + np.flatnonzero((smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]))
-        bright = peaks[(middle[peaks] > LEAST_MUSCLE * marrow) & (smooth[peaks] > 0.25 * smooth.max())]
-        commonest = int(max(bright, key=lambda peak: smooth[peak], default=commonest))
-    return float(middle[commonest])
 
 
 def _shading_check(shading: Shading) -> Check:

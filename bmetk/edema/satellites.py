@@ -110,7 +110,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if not known and (reason := _why_no_lesion_of_unknown(piece, settings)):
         return reason
-    if (known or lesions) and _is_soft(piece, kinds, settings):
+    if (known or lesions) and _is_soft(piece, lesions, kinds, settings):
         return _SOFT
     if piece.bone not in kinds.not_red and _is_muscle(piece, settings):
         return _SOFT
@@ -171,7 +171,16 @@ def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
     return in_end and settings.end.around_loss < piece.step < np.inf
 
 
-def _is_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it looks soft, and has less contrast for the T1 lost than a lesion that does not."""
+    if not _looks_soft(piece, kinds, settings):
+        return False
+    clear = [it for it in lesions if not (_looks_soft(it, kinds, settings) or _is_muscle(it, settings))]
+    brightest = max(clear, key=lambda it: it.contrast, default=None)
+    return brightest is None or piece.slope < settings.small.alike_slope * brightest.slope
+
+
+def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
 
     The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle, and so must
@@ -268,11 +277,13 @@ def _why_no_lesion_beside(
 ) -> str:
     """Judge a piece by the lesions of the exam.
 
-    A thin bone in thick slices is dark for its cortex: unlike a weaker lesion it lost much T1.
+    A thin bone in thick slices is dark for its cortex: unlike a weaker lesion it lost much T1. So did a bone
+    far from the coil.
     """
     lesion = max(lesions, key=lambda it: it.contrast)
     brightest = lesion.contrast
-    if piece.bone in kinds.thin and piece.slope < settings.small.thin_slope * lesion.slope:
+    share = settings.small.thin_slope if piece.bone in kinds.thin else settings.small.dark_slope
+    if piece.bone in kinds.fatty and piece.slope < share * lesion.slope:
         return _SOFT
     fainter = piece.contrast < settings.small.faint_share * brightest
     doubtful = (

@@ -19,8 +19,8 @@ from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
+from bmetk.edema.muscle import LEAST_MUSCLE
 from bmetk.edema.normalize import (
-    LEAST_MUSCLE,
     NormalisedMarrow,
     check_fat_suppression,
     normalise,
@@ -30,6 +30,7 @@ from bmetk.edema.outline import outline_lesions
 from bmetk.edema.pieces import connect
 from bmetk.edema.pixels import at_pixels, nearest
 from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.shading import Shading
 from bmetk.edema.volume import (
     BoolArray,
     Float32Array,
@@ -69,6 +70,7 @@ class EdemaMap:
     checks : what was uncertain
     doubtful : Mask, what is too faint, or too much like red marrow, to be edema by itself, and may yet be
         what is left of an earlier lesion; None where that is not kept
+    shading : Shading of both series; None where that is not kept
     """
 
     edema: Mask
@@ -78,6 +80,7 @@ class EdemaMap:
     contrast: ScalarImage | None = None
     checks: tuple[Check, ...] = ()
     doubtful: Mask | None = None
+    shading: Shading | None = None
 
 
 def segment_edema(
@@ -141,7 +144,7 @@ def segment_edema(
     probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
     edema, doubtful = (_placed_mask(part, box, fluid) for part in (outline.edema, outline.doubtful))
     checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
-    return EdemaMap(edema, probability, ratio, water, contrast, checks, doubtful)
+    return EdemaMap(edema, probability, ratio, water, contrast, checks, doubtful, normal.scale.shading)
 
 
 def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:

@@ -7,6 +7,7 @@ import pytest
 
 from bmetk.anatomy import Label, Side
 from bmetk.edema.effusion import joint_effusions
+from bmetk.edema.shading import Shading
 from bmetk.exam import Segmentation
 from bmetk.image import LabelMap, ScalarImage
 from tests.conftest import make_grid
@@ -51,3 +52,21 @@ def test_a_tube_that_runs_away_from_the_joint_is_no_fluid_of_it(*, wide: int, ve
     bones = Segmentation(LabelMap(labels, grid), meaning)
     (told,) = joint_effusions(None, ScalarImage(signal, grid), bones, bones, 3.4)
     assert told.present != vessel
+
+
+def test_what_the_coil_brightens_is_no_fluid() -> None:
+    grid = make_grid("axial", SHAPE, SPACING_MM)
+    labels, signal = np.zeros(SHAPE, np.uint8), np.full(SHAPE, 400.0, np.float32)
+    labels[:, 10:30, 40:50], labels[:, 10:30, 50:60] = 1, 2
+    signal[labels > 0] = 100.0
+    meaning = {1: Label("femoral_head", Side.LEFT, "femur"), 2: Label("femoral_neck", Side.LEFT, "femur")}
+    bones = Segmentation(LabelMap(labels, grid), meaning)
+    centre_mm = grid.world_coordinates().reshape(-1, 3).mean(axis=0)
+    coefficients = np.zeros((2, 9))
+    coefficients[:, 0] = 1.1
+    shading = Shading(centre_mm, np.full(3, 20.0), coefficients)
+    shaded = ScalarImage(signal * shading.gains(grid)[1], grid)
+    (believed,) = joint_effusions(None, shaded, bones, bones, 3.4)
+    (freed,) = joint_effusions(None, shaded, bones, bones, 3.4, shading)
+    assert believed.present
+    assert freed.value == 0

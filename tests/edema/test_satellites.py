@@ -277,7 +277,7 @@ def test_what_is_likely_is_no_tendon_in_a_ray_or_several_slices_and_in_a_ray_no_
     box: Box, t1: float, likely: float, share: float, slices: int, in_ray: bool, elsewhere: bool
 ) -> None:
     small = (slice(box[0].start, box[0].start + slices), box[1], box[2])
-    edema, signals, volume = scene([(LESION, 7.0, 0.6), (small, 6.0, t1)], likely=likely, water_share=share)
+    edema, signals, volume = scene([(LESION, 9.0, 0.6), (small, 6.0, t1)], likely=likely, water_share=share)
     for thin, expected in (((), elsewhere), ((2,), in_ray)):
         kinds = MarrowKinds((1, 2), thin=thin)
         found = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
@@ -694,3 +694,21 @@ def test_what_is_likely_and_as_bright_as_a_sure_lesion_of_another_bone_is_no_red
     )[0]
     assert found[LESION].any()
     assert found[BESIDE].any() == kept
+
+
+@pytest.mark.parametrize(("contrast_beside", "kept"), [(5.6, True), (3.0, False)])
+def test_what_looks_like_muscle_is_none_if_it_has_a_lesion_s_contrast_for_the_t1_lost(
+    contrast_beside: float, kept: bool
+) -> None:
+    beside = (slice(2, 5), slice(10, 16), slice(40, 50))
+    pieces = [(LESION, 6.0, 0.6), (beside, contrast_beside, 0.6)]
+    edema, signals, volume = scene(pieces, water_share=0.05, likely=0.72)
+    signals.likely[LESION] = 0.95
+    got, _, _ = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    assert got[LESION].all()
+    assert got[beside].any() == kept
+
+
+@pytest.mark.parametrize(("contrast_beside", "kept"), [(1.8, False), (4.5, True)])
+def test_a_bone_far_from_the_coil_lost_much_t1_for_its_contrast(contrast_beside: float, kept: bool) -> None:
+    assert run(contrast_beside, 0.3, fatty=[1, 2], water_share=0.3) == (True, kept)
