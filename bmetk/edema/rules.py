@@ -104,8 +104,8 @@ class SmallRules:
     thin_slope : beside a lesion, what has less than this share of its contrast for each share of T1 lost, in
         rays and toes, is cortex or tendon in a thick slice
     dark_slope : so is what has less than this share in any bone without red marrow: it lies far from the coil
-    alike_slope : what looks like muscle for its water, and has this share of a lesion's contrast for each
-        share of T1 lost, is none: the water was told by a muscle that is itself bright
+    alike_slope : what looks like muscle there for its water, and has this share of a lesion's contrast for
+        each share of T1 lost, is none: the water was told by a muscle that is itself bright
     cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
