@@ -12,6 +12,8 @@ LEAST_MUSCLE = 1.25
 """Muscle that is hardly brighter than marrow tells nothing of water: its fat was poorly suppressed."""
 _MUSCLE_T1 = (0.15, 0.55)
 """Muscle on T1 against normal fatty marrow: 0.32 by the spin-echo equation at usual times."""
+_WATERY_T1 = (0.15, 0.7)
+"""Muscle and free fluid, which a thick slice mixes with fat."""
 _LEAST_PIXELS = 300
 _BINS, _LOG_BINS = 160, 120
 _COMMON_SHARE = 0.25
@@ -67,7 +69,7 @@ def muscle_below_fluid(
     values = _muscle_like(t1, fluid, where)
     if values.size < _LEAST_PIXELS:
         return None
-    watery = fluid[where & (t1 > _MUSCLE_T1[0]) & (t1 < sum(_MUSCLE_T1))]
+    watery = fluid[where & (t1 > _WATERY_T1[0]) & (t1 < _WATERY_T1[1])]
     brightest = np.log(max(float(np.percentile(watery, _FLUID_PERCENTILE)), 1e-6))
     due = brightest - np.log(to_muscle)
     logs = np.log(np.maximum(values, 1e-6))
