@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.edema.volume import BoolArray, Float32Array
@@ -17,7 +16,8 @@ _WATERY_T1 = (0.15, 0.7)
 _LEAST_PIXELS = 300
 _BINS, _LOG_BINS = 160, 120
 _COMMON_SHARE = 0.25
-_FLUID_PERCENTILE = 99.5
+_FLUID_PERCENTILE, _DIMMEST = 99.5, 8.0
+"""What counts as fluid's signal, and how much dimmer than due muscle is looked for."""
 _FLUID_SPREAD = 0.6
 """Standard deviation of the logarithm of fluid over muscle about what the signal equations give."""
 
@@ -73,13 +73,13 @@ def muscle_below_fluid(
     brightest = np.log(max(float(np.percentile(watery, _FLUID_PERCENTILE)), 1e-6))
     due = brightest - np.log(to_muscle)
     logs = np.log(np.maximum(values, 1e-6))
-    counts, edges = np.histogram(logs, bins=_LOG_BINS, range=(due - np.log(8), brightest))
+    counts, edges = np.histogram(logs, bins=_LOG_BINS, range=(due - np.log(_DIMMEST), brightest))
     middle = (edges[1:] + edges[:-1]) / 2
     common = ndimage.gaussian_filter1d(counts.astype(np.float64), 3.0)
     return float(np.exp(middle[np.argmax(common * np.exp(-0.5 * ((middle - due) / _FLUID_SPREAD) ** 2))]))
 
 
-def _muscle_like(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> npt.NDArray[np.float32]:
+def _muscle_like(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> Float32Array:
     """Give the fluid signal of what is as dark on T1 as muscle, away from its edges, shape (N,)."""
     dark = where & (t1 > _MUSCLE_T1[0]) & (t1 < _MUSCLE_T1[1])
     inner: BoolArray = ndimage.binary_erosion(dark, np.ones((1, 3, 3), dtype=bool), iterations=2)

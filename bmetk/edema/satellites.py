@@ -173,8 +173,10 @@ def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it looks soft and, where no red marrow is, has not the slope of a lesion that does not."""
-    if piece.bone not in kinds.fatty or not _looks_soft(piece, kinds, settings):
-        return _looks_soft(piece, kinds, settings)
+    if not _looks_soft(piece, kinds, settings):
+        return False
+    if piece.bone not in kinds.fatty:
+        return True
     clear = [it for it in lesions if not (_looks_soft(it, kinds, settings) or _is_muscle(it, settings))]
     brightest = max(clear, key=lambda it: it.contrast, default=None)
     return brightest is None or piece.slope < settings.small.alike_slope * brightest.slope
