@@ -106,11 +106,14 @@ class SmallRules:
     dark_slope : so is what has less than this share in any bone without red marrow: it lies far from the coil
     alike_slope : what looks like muscle there for its water, and has this share of a lesion's contrast for
         each share of T1 lost, is none: the water was told by a muscle that is itself bright
-    cyst_ml, cyst_contrast : beside a lesion, what is smaller than this and so many times brighter is fluid
+    cyst_ml, cyst_contrast, cyst_water : beside a lesion, what is smaller than this and so many times brighter
+        is fluid, unless it is known to have less of water's signal than the third (0.59 in the dimmest of
+        nine false pieces)
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
         likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too, and in other bones
-        without red marrow what several slices show and is as likely as ``doubted_probability``
+        without red marrow what several slices show and is as likely as ``doubted_probability``; in bones of
+        unknown name only beside a lesion that does not look so
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
@@ -138,6 +141,7 @@ class SmallRules:
     alike_slope: float = 0.8
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
+    cyst_water: float = 0.5
     soft_ml: float = 1.0
     soft_water_slope: float = 0.85
     doubted_ml: float = 2.0
@@ -161,6 +165,7 @@ class SmallRules:
             "thin_slope",
             "dark_slope",
             "alike_slope",
+            "cyst_water",
             "doubted_probability",
             "vessel_probability",
             "last_slice_share",

@@ -110,7 +110,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if not known and (reason := _why_no_lesion_of_unknown(piece, settings)):
         return reason
-    if (known or lesions) and _is_soft(piece, lesions, kinds, settings):
+    if _is_soft(piece, lesions, kinds, settings):
         return _SOFT
     if piece.bone not in kinds.not_red and _is_muscle(piece, settings):
         return _SOFT
@@ -172,12 +172,15 @@ def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
-    """Tell whether it looks soft and, where no red marrow is, has not the slope of a lesion that does not."""
+    """Tell whether it looks soft and, where no red marrow is, has not the slope of a lesion that does not.
+
+    In a bone of unknown name all may look soft, for muscle is told less well: there it takes such a lesion.
+    """
     if not _looks_soft(piece, kinds, settings):
         return False
-    if piece.bone not in kinds.fatty:
-        return True
     clear = [it for it in lesions if not (_looks_soft(it, kinds, settings) or _is_muscle(it, settings))]
+    if piece.bone not in kinds.fatty:
+        return piece.bone not in kinds.unknown or bool(clear)
     brightest = max(clear, key=lambda it: it.contrast, default=None)
     return brightest is None or piece.slope < settings.small.alike_slope * brightest.slope
 
@@ -293,8 +296,8 @@ def _why_no_lesion_beside(
     )
     if fainter and piece.volume_ml < settings.small.faint_ml and doubtful:
         return _FAINT
-    small = piece.volume_ml < settings.small.cyst_ml
-    return "cyst" if small and piece.contrast > settings.small.cyst_contrast * brightest else ""
+    fluid = piece.volume_ml < settings.small.cyst_ml and not 0 < piece.water < settings.small.cyst_water
+    return "cyst" if fluid and piece.contrast > settings.small.cyst_contrast * brightest else ""
 
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:

@@ -224,6 +224,7 @@ def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
     small = (slice(2, 4), slice(10, 15), slice(40, 45))
     assert run(8.0, 0.5, fatty=[2], beside=small, water_share=0.06) == (True, True)
     assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.06) == (True, False)
+    assert run(10.0, 0.4, fatty=[2], beside=small, water_share=0.045) == (True, True)  # too dim for fluid
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.05, False), (0.1, True)])
@@ -657,9 +658,11 @@ def test_a_ray_that_lost_much_t1_for_its_contrast_is_dark_for_its_cortex(
         assert believed[BESIDE].any() == left
 
 
-def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_lesion_can_be_muscle() -> None:
-    for pieces, kept in (([(SPECK, 6.0, 0.45)], True), ([(LESION, 6.0, 0.6), (SPECK, 6.0, 0.45)], False)):
-        edema, signals, volume = scene(pieces, water_share=0.05)
+def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_clear_lesion_can_be_muscle() -> None:
+    soft_lesion = (slice(2, 5), slice(10, 20), slice(5, 11))
+    for lesion, kept in ((None, True), (LESION, False), (soft_lesion, True)):
+        pieces = [(lesion, 6.0, 0.6)] if lesion else []
+        edema, signals, volume = scene([*pieces, (SPECK, 6.0, 0.45)], water_share=0.05)
         found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
         assert found[SPECK].any() == kept
 
