@@ -12,10 +12,12 @@ import numpy as np
 from bmetk import __version__
 from bmetk.anatomy import REGION_LABELS, REGIONS_OF_JOINT, Joint, Label, Side, region_value
 from bmetk.bones import (
+    BoneSettings,
     PlacedBones,
     divide_given,
     names_bones,
     provide_bones,
+    search_given,
     settle_on_fluid,
 )
 from bmetk.config import Settings, settings_document
@@ -68,7 +70,10 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anatomy:
-    """Bones and regions on the grid of the result, with what else the bone stage found."""
+    """Bones and regions on the grid of the result, with what else the bone stage found.
+
+    ``told`` are bones and regions for the edema stage alone, where those of the result have no names.
+    """
 
     bones: Segmentation
     regions: Segmentation
@@ -77,6 +82,7 @@ class _Anatomy:
     extent_ml: dict[Label, float]
     checks: tuple[Check, ...]
     marrow: Mask | None = None
+    told: tuple[Segmentation, Segmentation] | None = None
 
 
 def analyze(
@@ -118,13 +124,16 @@ def analyze(
         t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment)
         covered = field_of_view(t1.image.grid, fluid.image.grid, alignment)
     with clock.stage("edema"):
+        bones, regions = anatomy.told or (anatomy.bones, anatomy.regions)
         found = segment_edema(
             t1_on_fluid,
             fluid.image,
-            anatomy.bones,
+            bones,
             covered,
-            regions=anatomy.regions,
-            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
+            regions=regions,
+            settings=replace(
+                settings.edema, familiar=settings.edema.familiar or _are_familiar(exam, anatomy)
+            ),
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,
         )
@@ -245,12 +254,12 @@ def analyze_after(
     return replace(result, quality=(*result.quality, *checks))
 
 
-def _are_familiar(exam: Exam) -> bool:
-    """Tell whether bones that were given are those of a joint that the edema network knows, each by itself.
+def _are_familiar(exam: Exam, anatomy: _Anatomy) -> bool:
+    """Tell whether the bones are those of a joint that the edema network knows.
 
-    One mask of a joint that nothing names may be any bone, or a region that a reader drew.
+    A mask that nothing names, and that is not found again, may be any bone, or a region that a reader drew.
     """
-    return exam.joint is not Joint.OTHER or (exam.bones is not None and len(exam.bones.present()) > 1)
+    return exam.joint is not Joint.OTHER or anatomy.told is not None
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:
@@ -273,7 +282,7 @@ def _find_anatomy(
 ) -> tuple[_Anatomy, RigidTransform]:
     """Find the bones, and place them and T1 under the fluid-sensitive series."""
     if exam.bones is not None:
-        return _given(exam, exam.bones, t1, fluid, transform), transform
+        return _given(exam, exam.bones, t1, fluid, transform, settings.bones), transform
     found = provide_bones(
         t1.image, joint=_known(exam.joint), side=exam.side, settings=settings.bones, fluid=fluid.image
     )
@@ -282,7 +291,14 @@ def _find_anatomy(
     return replace(anatomy, checks=(*settled.checks, *anatomy.checks)), settled.transform
 
 
-def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform: RigidTransform) -> _Anatomy:
+def _given(
+    exam: Exam,
+    bones: Segmentation,
+    t1: Series,
+    fluid: Series,
+    transform: RigidTransform,
+    settings: BoneSettings,
+) -> _Anatomy:
     grid = fluid.image.grid
     if bones.grid.matches(grid):
         labels = bones.labels
@@ -297,7 +313,13 @@ def _given(exam: Exam, bones: Segmentation, t1: Series, fluid: Series, transform
     placed = Segmentation(labels, bones.meaning)
     if names_bones(placed):
         return _placed(divide_given(placed, _known(exam.joint), exam.side), grid, None)
-    return _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
+    anatomy = _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
+    if exam.joint is Joint.OTHER and len(placed.present()) == 1:  # it may be any region of any bone
+        return anatomy
+    told, check = search_given(
+        placed, t1.image, fluid.image, transform, joint=_known(exam.joint), side=exam.side, settings=settings
+    )
+    return replace(anatomy, checks=(check,), told=told)
 
 
 def _placed(found: PlacedBones, grid: Grid, transform: RigidTransform | None) -> _Anatomy:

@@ -11,8 +11,8 @@ import pytest
 
 from bmetk.anatomy import Joint, Label
 from bmetk.edema import EdemaMap, segment_edema
-from bmetk.errors import GridMismatchError, MissingSeriesError, SeriesMismatchError
-from bmetk.exam import Contrast, Exam, Plane, Segmentation, Series
+from bmetk.errors import BonesNotFoundError, GridMismatchError, MissingSeriesError, SeriesMismatchError
+from bmetk.exam import CheckStatus, Contrast, Exam, Plane, Segmentation, Series
 from bmetk.image import Grid, LabelMap, ScalarImage
 from bmetk.pipeline import analyze
 from tests.conftest import make_grid
@@ -81,10 +81,11 @@ def test_the_settings_that_made_a_result_are_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joint", "labels", "familiar"), [(Joint.OTHER, 1, False), (Joint.KNEE, 1, True), (Joint.OTHER, 2, True)]
+    ("joint", "labels", "familiar", "searched"),
+    [(Joint.OTHER, 1, False, False), (Joint.KNEE, 1, True, True), (Joint.OTHER, 2, False, True)],
 )
-def test_the_network_knows_bones_of_a_named_joint_or_with_labels_of_their_own(
-    joint: Joint, labels: int, familiar: bool, monkeypatch: pytest.MonkeyPatch
+def test_the_network_knows_bones_of_a_named_joint_alone_unless_they_are_found_again(
+    joint: Joint, labels: int, familiar: bool, searched: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exam = phantom_exam()
     array = exam.bones.labels.array.astype(np.uint8)
@@ -97,9 +98,16 @@ def test_the_network_knows_bones_of_a_named_joint_or_with_labels_of_their_own(
         told.append(how["settings"].familiar)
         return segment_edema(*images, **how)
 
+    def find_none(*_: object, **__: object) -> None:
+        raise BonesNotFoundError("no bone is found")
+
     monkeypatch.setattr("bmetk.pipeline.segment_edema", segment)
+    monkeypatch.setattr("bmetk.bones.naming.provide_bones", find_none)
     result = analyze(replace(exam, joint=joint, bones=bones))
     assert told == [familiar]
+    assert [check.status for check in result.quality if check.name == "bones_given"] == (
+        [CheckStatus.WARN] if searched else []
+    )
     true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
     assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)
 

@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from bmetk.anatomy import BONE_LABELS, Joint, Label, Region, Side
-from bmetk.bones import BoneSettings, divide_given, find_bones, names_bones, provide_bones, sources
+from bmetk.bones import (
+    BoneSettings,
+    divide_given,
+    find_bones,
+    names_bones,
+    provide_bones,
+    search_given,
+    sources,
+)
 from bmetk.errors import SettingsError, UnknownNameError
 from bmetk.exam import CheckStatus, Segmentation
-from bmetk.image import LabelMap
+from bmetk.image import LabelMap, RigidTransform
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.protocols import coarsen
 from bmetk.simulate.spec import ExamSpec, SubjectSpec
@@ -47,6 +55,28 @@ def test_joint_and_side_of_given_bones_need_no_tags(exam):
     assert given.joint is expected
     if exam.spec.joint is not Joint.HIP:
         assert given.side is exam.spec.side
+
+
+def test_bones_without_names_are_recognised_in_the_picture(exam):
+    true, unnamed = exam.truth.bones, {v: Label(f"label_{v}", None, f"label_{v}") for v in range(256)}
+    told, check = search_given(
+        Segmentation(true.labels, unnamed),
+        exam.t1.image,
+        exam.fluid.image,
+        RigidTransform.identity(),
+        joint=exam.spec.joint,
+        side=exam.spec.side,
+        settings=BoneSettings(),
+    )
+    assert check.status is CheckStatus.OK
+    assert told is not None
+    names = {value: label.name for value, label in true.present().items()}
+    right = [
+        told[0].meaning[value].name == names[own]
+        for own, value in zip(true.labels.array.ravel(), told[0].labels.array.ravel(), strict=True)
+        if own
+    ]
+    assert np.mean(right) > 0.95
 
 
 def test_labels_that_are_no_bones_are_refused(exam):
