@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
 from bmetk.anatomy import Bone, Joint, Label, Side
 from bmetk.bones.provider import BoneSettings
 from bmetk.bones.sources import provide_bones
 from bmetk.errors import BonesNotFoundError
 from bmetk.exam import Check, CheckStatus, Segmentation
-from bmetk.image import LabelMap, RigidTransform, ScalarImage, crop_box
+from bmetk.image import LabelMap, RigidTransform, ScalarImage, crop_box, spread_numbers
 
 _REACH_MM = 8.0
 _LEAST_SHARE = 0.6
@@ -84,25 +82,19 @@ def tell_names(
         return None
     box = crop_box(mask, given.grid, _REACH_MM)
     inside = mask[box]
-    bones = _nearest(found.labels.array[box], given.grid.spacing_mm)
+    bones = spread_numbers(found.labels.array[box], given.grid.spacing_mm, _REACH_MM)
     for value in given.present():
         own = given.labels.array[box] == value
         votes = np.bincount(bones[own], minlength=256)
         if votes[1:].max() >= _WHOLE_SHARE * votes.sum():
             bones[own] = votes[1:].argmax() + 1
-    parts = _nearest(regions.labels.array[box], given.grid.spacing_mm)
+    parts = spread_numbers(regions.labels.array[box], given.grid.spacing_mm, _REACH_MM)
     named = []
     for values, meaning in ((bones, found.meaning), (parts, regions.meaning)):
         whole = np.zeros(given.grid.shape, np.uint8)
         whole[box] = np.where(inside, np.where(values > 0, values, _REST), 0)
         named.append(Segmentation(LabelMap(whole, given.grid), _with_rest(meaning)))
     return named[0], named[1]
-
-
-def _nearest(labels: NDArray[np.uint8], spacing_mm: tuple[float, ...]) -> NDArray[np.uint8]:
-    """Give each voxel the label nearby; 0 where there is none."""
-    away, index = ndimage.distance_transform_edt(labels == 0, sampling=spacing_mm, return_indices=True)
-    return np.where(away <= _REACH_MM, labels[tuple(index)], np.uint8(0))
 
 
 def _with_rest(meaning: Mapping[int, Label]) -> dict[int, Label]:

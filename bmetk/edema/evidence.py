@@ -13,10 +13,10 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.normalize import Level, usual_level
-from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk, spread_numbers
+from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
-from bmetk.image import crop_grid
+from bmetk.image import crop_grid, spread_numbers
 
 _CORE_MM = 2.0
 _HALF_Z = 3.0

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from bmetk.anatomy import Region, Side
-from bmetk.edema.pieces import connect, convex_hull, disk, spread_numbers
+from bmetk.edema.pieces import connect, convex_hull, disk
 from bmetk.edema.volume import BoolArray, boxes, depth_below_surface
 from bmetk.exam import Finding, Segmentation
-from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid
+from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid, spread_numbers
 
 _PLACES = {
     "femoral head": (Region.FEMORAL_HEAD, Region.FEMORAL_NECK),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -38,21 +36,6 @@ def convex_hull(mask: BoolArray) -> BoolArray:
     """Fill the convex hull of what is marked in one slice, shape (R, C); nothing where nothing is."""
     hull = convex_hull_image(mask) if mask.any() else mask  # type: ignore[no-untyped-call]
     return np.asarray(hull, bool)
-
-
-def spread_numbers(
-    numbers: npt.NDArray[np.integer], spacing_mm: Sequence[float], within_mm: float = np.inf
-) -> IntArray:
-    """Give what has no number the nearest one, where that lies within some distance, else 0.
-
-    Parameters
-    ----------
-    numbers : integers, any shape, 0 for none; at least one must be there
-    spacing_mm : of each axis
-    within_mm : largest distance, mm
-    """
-    away, nearest = ndimage.distance_transform_edt(numbers == 0, sampling=spacing_mm, return_indices=True)
-    return np.where(away <= within_mm, numbers[tuple(nearest)], 0).astype(np.int32)
 
 
 def principal_lengths_mm(index: npt.NDArray[np.intp], grid: Grid) -> npt.NDArray[np.float64]:

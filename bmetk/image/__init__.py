@@ -10,6 +10,7 @@ from bmetk.image.resample import (
     resample_mask,
     resample_scalar,
     shrink_in_plane,
+    spread_numbers,
     stretch_in_plane,
 )
 from bmetk.image.transform import RigidTransform
@@ -29,5 +30,6 @@ __all__ = [
     "resample_mask",
     "resample_scalar",
     "shrink_in_plane",
+    "spread_numbers",
     "stretch_in_plane",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -156,3 +158,22 @@ def stretch_in_plane(array: npt.NDArray[np.float32], rows: int, columns: int) ->
         first = np.take(result, low, axis)
         result = first + share * (np.take(result, np.minimum(low + 1, last), axis) - first)
     return np.asarray(result, np.float32)
+
+
+def spread_numbers(
+    numbers: npt.NDArray[np.integer], spacing_mm: Sequence[float], within_mm: float = np.inf
+) -> npt.NDArray[np.int32]:
+    """Give what has no number the nearest one, where that lies within some distance, else 0.
+
+    Parameters
+    ----------
+    numbers : integers, any shape, 0 for none
+    spacing_mm : of each axis
+    within_mm : largest distance, mm
+    """
+    from scipy import ndimage  # takes 0.3 s to import: `bmetk info` never spreads
+
+    if not numbers.any():
+        return np.zeros(numbers.shape, np.int32)
+    away, nearest = ndimage.distance_transform_edt(numbers == 0, sampling=spacing_mm, return_indices=True)
+    return np.where(away <= within_mm, numbers[tuple(nearest)], 0).astype(np.int32)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bmetk.anatomy import Side
-from bmetk.edema.pieces import connect, spread_numbers
+from bmetk.edema.pieces import connect
 from bmetk.exam import ExamResult, Lesion
-from bmetk.image import Grid, ScalarImage, crop_box, crop_grid
+from bmetk.image import Grid, ScalarImage, crop_box, crop_grid, spread_numbers
 
 _NEAR_MM = 3.0
 _SAME_MM, _SAME_SHARE = 2.0, 0.05
