@@ -24,12 +24,11 @@ from bmetk.edema import EdemaMap, segment_edema
 from bmetk.exam import Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
 from bmetk.image.itk import labels_from_sitk, scalar_from_sitk
+from bmetk.validation.score import dice
 
 READINGS = tuple(f"reader{reader}_trial{trial}" for reader in (1, 2) for trial in (1, 2))
 BETWEEN, WITHIN = ((0, 2), (0, 3), (1, 2), (1, 3)), ((0, 1), (2, 3))
 """Readings of two readers, and of one."""
-
-
 GAIN_SPREAD = 0.15
 """Standard deviation of a drawn gain's logarithm; it changes over a third of the slices, a fifth of a row."""
 WINDOW_SHARE = 0.6
@@ -44,12 +43,6 @@ class Case:
     stir: ScalarImage
     region: npt.NDArray[np.uint8]
     readings: tuple[npt.NDArray[np.bool_], ...]
-
-
-def dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
-    """Return the Dice coefficient of two masks; 1 when both are empty."""
-    total = int(first.sum()) + int(second.sum())
-    return 1.0 if total == 0 else 2 * int((first & second).sum()) / total
 
 
 def load(folder: Path) -> Case:

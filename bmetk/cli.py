@@ -132,7 +132,7 @@ def analyze(
     ] = None,
     bones: Annotated[
         Path | None,
-        typer.Option("--bones", metavar="F", help="Your own bone mask or label map, kept as it is."),
+        typer.Option("--bones", metavar="F", help="Your own bone mask or label map; no bone is searched."),
     ] = None,
     named_bones: Annotated[
         bool, typer.Option("--named-bones", help="Labels of --bones are numbered as in bones.nii.gz.")

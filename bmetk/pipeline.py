@@ -131,9 +131,7 @@ def analyze(
             bones,
             covered,
             regions=regions,
-            settings=replace(
-                settings.edema, familiar=settings.edema.familiar or _are_familiar(exam, anatomy)
-            ),
+            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
             fluid_acquisition=fluid.acquisition,
             fluid_contrast=fluid.contrast,
         )
@@ -254,12 +252,12 @@ def analyze_after(
     return replace(result, quality=(*result.quality, *checks))
 
 
-def _are_familiar(exam: Exam, anatomy: _Anatomy) -> bool:
-    """Tell whether the bones are those of a joint that the edema network knows.
+def _are_familiar(exam: Exam) -> bool:
+    """Tell whether bones that were given are those of a joint that the edema network knows, each by itself.
 
-    A mask that nothing names, and that is not found again, may be any bone, or a region that a reader drew.
+    One mask of a joint that nothing names may be any bone, or a region that a reader drew.
     """
-    return exam.joint is not Joint.OTHER or anatomy.told is not None
+    return exam.joint is not Joint.OTHER or (exam.bones is not None and len(exam.bones.present()) > 1)
 
 
 def _both_series(exam: Exam) -> tuple[Series, Series]:
@@ -314,7 +312,7 @@ def _given(
     if names_bones(placed):
         return _placed(divide_given(placed, _known(exam.joint), exam.side), grid, None)
     anatomy = _Anatomy(placed, placed, exam.joint, exam.side, {}, ())
-    if exam.joint is Joint.OTHER and len(placed.present()) == 1:  # it may be any region of any bone
+    if not (settings.name_given and _are_familiar(exam)):
         return anatomy
     told, check = search_given(
         placed, t1.image, fluid.image, transform, joint=_known(exam.joint), side=exam.side, settings=settings

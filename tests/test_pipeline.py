@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from bmetk.anatomy import Joint, Label
+from bmetk.bones import BoneSettings
+from bmetk.config import Settings
 from bmetk.edema import EdemaMap, segment_edema
 from bmetk.errors import BonesNotFoundError, GridMismatchError, MissingSeriesError, SeriesMismatchError
 from bmetk.exam import CheckStatus, Contrast, Exam, Plane, Segmentation, Series
@@ -81,11 +83,10 @@ def test_the_settings_that_made_a_result_are_in_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joint", "labels", "familiar", "searched"),
-    [(Joint.OTHER, 1, False, False), (Joint.KNEE, 1, True, True), (Joint.OTHER, 2, False, True)],
+    ("joint", "labels", "familiar"), [(Joint.OTHER, 1, False), (Joint.KNEE, 1, True), (Joint.OTHER, 2, True)]
 )
-def test_the_network_knows_bones_of_a_named_joint_alone_unless_they_are_found_again(
-    joint: Joint, labels: int, familiar: bool, searched: bool, monkeypatch: pytest.MonkeyPatch
+def test_the_network_knows_bones_of_a_named_joint_or_with_labels_of_their_own(
+    joint: Joint, labels: int, familiar: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exam = phantom_exam()
     array = exam.bones.labels.array.astype(np.uint8)
@@ -98,16 +99,9 @@ def test_the_network_knows_bones_of_a_named_joint_alone_unless_they_are_found_ag
         told.append(how["settings"].familiar)
         return segment_edema(*images, **how)
 
-    def find_none(*_: object, **__: object) -> None:
-        raise BonesNotFoundError("no bone is found")
-
     monkeypatch.setattr("bmetk.pipeline.segment_edema", segment)
-    monkeypatch.setattr("bmetk.bones.naming.provide_bones", find_none)
     result = analyze(replace(exam, joint=joint, bones=bones))
     assert told == [familiar]
-    assert [check.status for check in result.quality if check.name == "bones_given"] == (
-        [CheckStatus.WARN] if searched else []
-    )
     true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
     assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)
 
@@ -134,3 +128,20 @@ def test_a_t1_that_misses_the_fluid_series_is_refused() -> None:
     t1 = replace(exam.t1, image=ScalarImage(exam.t1.image.array, away))
     with pytest.raises(SeriesMismatchError):
         analyze(replace(exam, t1=t1))
+
+
+@pytest.mark.parametrize(("joint", "searched"), [(Joint.KNEE, True), (Joint.OTHER, False)])
+def test_bones_given_without_names_are_searched_for_only_on_demand_in_a_known_joint(
+    joint: Joint, searched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_none(*_: object, **__: object) -> None:
+        raise BonesNotFoundError("no bone is found")
+
+    monkeypatch.setattr("bmetk.bones.naming.provide_bones", find_none)
+    exam = replace(phantom_exam(), joint=joint)
+    for name_given in (False, True):
+        result = analyze(exam, settings=Settings(bones=BoneSettings(name_given=name_given)))
+        told = [check.status for check in result.quality if check.name == "bones_given"]
+        assert told == ([CheckStatus.WARN] if name_given and searched else [])
+        true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
+        assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)

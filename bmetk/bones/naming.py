@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from bmetk.anatomy import Bone, Joint, Label, Side
@@ -93,9 +91,5 @@ def tell_names(
     for values, meaning in ((bones, found.meaning), (parts, regions.meaning)):
         whole = np.zeros(given.grid.shape, np.uint8)
         whole[box] = np.where(inside, np.where(values > 0, values, _REST), 0)
-        named.append(Segmentation(LabelMap(whole, given.grid), _with_rest(meaning)))
+        named.append(Segmentation(LabelMap(whole, given.grid), {**meaning, _REST: _REST_LABEL}))
     return named[0], named[1]
-
-
-def _with_rest(meaning: Mapping[int, Label]) -> dict[int, Label]:
-    return {**meaning, _REST: _REST_LABEL}

@@ -43,6 +43,7 @@ class BoneSettings:
     sure_confidence : bones below it are flagged, 0 to 1
     least_in_view_ml : bones of which less is in view are left out, unless it is half of a small one
     refine : whether outlines go on from the coarse bones to the cortical border
+    name_given : whether the picture is searched for bones that were given without names, see `search_given`
     """
 
     provider: str = "bmetk"
@@ -51,6 +52,7 @@ class BoneSettings:
     least_confidence: float = 0.4
     sure_confidence: float = 0.75
     least_in_view_ml: float = 0.3
+    name_given: bool = False
 
 
 def find_bones(

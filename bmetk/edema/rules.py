@@ -108,7 +108,7 @@ class SmallRules:
         each share of T1 lost, is none: the water was told by a muscle that is itself bright
     cyst_ml, cyst_contrast, cyst_water : beside a lesion, what is smaller than this and so many times brighter
         is fluid, unless it is known to have less of water's signal than the third (0.59 in the dimmest of
-        nine false pieces)
+        eight false pieces)
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
         likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too, and in other bones
