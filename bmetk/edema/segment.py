@@ -31,6 +31,7 @@ from bmetk.edema.pieces import connect
 from bmetk.edema.pixels import at_pixels, nearest
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading
+from bmetk.edema.sides import unlike_other_side
 from bmetk.edema.volume import (
     BoolArray,
     Float32Array,
@@ -125,7 +126,8 @@ def segment_edema(
     wanted = (normal.volume.bones > 0) & widened(
         normal.volume.measured, [round(chosen.beyond_mm / s) for s in normal.volume.grid.spacing_mm]
     )
-    looked = edema_probability(told, wanted, threads=chosen.threads)
+    fat = unsuppressed_nearby(normal.volume, fluid_contrast)
+    looked = unlike_other_side(edema_probability(told, wanted, threads=chosen.threads), fat, normal.volume)
     pixels = volume.grid.shape[1:]
     likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
@@ -136,7 +138,7 @@ def segment_edema(
     maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
     least_share = {value: _THIN_BONES[bones.meaning[value].name] for value in kinds.thin}
     likely = fill_forefoot(likely, smooth, maps[1], volume, least_share)
-    fat = stretch_in_plane(unsuppressed_nearby(normal.volume, fluid_contrast), *pixels)
+    fat = stretch_in_plane(fat, *pixels)
     outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
     outline = outline.with_fringe(own_fluid, volume.bones).with_more(bright_clefts(smooth, strange, volume))
     seen = nearest(outline.edema, normal.volume.fluid.shape)
