@@ -40,6 +40,8 @@ _CLEFT_ML = 0.2
 _RIM_MM = 0.5
 _RIM_SHARE, _RIM_ML = 0.1, 0.5
 """What is wet in a ray and smaller than both, the first as a share of the bone, is joint fluid at its rim."""
+_NEAR_MM, _NEAR_SHARE = 4.0, 0.4
+"""But not what is so large a share of the bone that lies so near: it fills an end."""
 _SURE = 0.85
 _LEAST_ML = 0.3
 
@@ -167,15 +169,18 @@ def fill_forefoot(
 
 
 def _along_rim(wet: BoolArray, volume: MarrowVolume) -> BoolArray:
-    """Mark small pieces that leave nearly all of a bone dry in the slices that show them."""
+    """Mark small pieces that leave nearly all of a bone dry, in the slices that show them and around."""
     rim = np.zeros_like(wet)
-    for number, box in boxes(labels := connect_by_bone(wet, volume.bones), pad=0):
+    near = disk(_NEAR_MM / min(volume.grid.spacing_mm[1:]))
+    for number, box in boxes(labels := connect_by_bone(wet, volume.bones), pad=near.shape[1] // 2):
         piece = labels[box] == number
         shown = np.flatnonzero(piece.any(axis=(1, 2))) + box[0].start
-        bone = volume.bones[shown] == volume.bones[box][piece][0]
-        size = np.count_nonzero(piece)
-        if size < _RIM_SHARE * np.count_nonzero(bone) and size * volume.grid.voxel_ml < _RIM_ML:
-            rim[box] |= piece
+        value = volume.bones[box][piece][0]
+        size, whole = np.count_nonzero(piece), np.count_nonzero(volume.bones[shown] == value)
+        if size < _RIM_SHARE * whole and size * volume.grid.voxel_ml < _RIM_ML:
+            around = ndimage.binary_dilation(piece, near) & (volume.bones[box] == value)
+            if size < _NEAR_SHARE * np.count_nonzero(around):
+                rim[box] |= piece
     return rim
 
 

@@ -16,16 +16,19 @@ WET = {value: (slice(2, 4), slice(10, 20), slice(20 * value - 15, 20 * value - 5
 
 
 def filled(
-    share: float, *, lesion_contrast: float = 0.0, known: bool = True, wide: int = 10
+    share: float, *, lesion_contrast: float = 0.0, known: bool = True, wide: int = 10, narrow: bool = False
 ) -> tuple[bool, bool]:
-    """Make a part of a toe and of a metatarsal wet; tell whether each is filled."""
+    """Make a part of a toe and of a metatarsal wet, be it a ``narrow`` end; tell whether each is filled."""
     grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
     bones = np.repeat(np.uint8([TOE, RAY, LESION]), 20)[None, None].repeat(30, 1).repeat(6, 0)
     rng = np.random.default_rng(5)
     smooth = (1 + 0.02 * rng.standard_normal(SHAPE)).astype(np.float32)
     water, likely = np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
     boxes = {v: (s, r, slice(c.start, c.start + wide)) for v, (s, r, c) in WET.items()}
-    for box in boxes.values():
+    for value, box in boxes.items():
+        if narrow:
+            bones[:, 4:26, box[2].start - 5 : box[2].stop] = 0
+            bones[box] = value
         smooth[box] += 4 * share
         water[box] = share if known else 0
     if lesion_contrast:
@@ -48,6 +51,10 @@ def test_wet_marrow_is_filled_by_its_share_of_water(share: float, expected: tupl
 @pytest.mark.parametrize(("wide", "expected"), [(5, False), (6, True), (7, True)])
 def test_a_wet_rim_of_a_ray_is_fluid_of_the_joint(wide: int, expected: bool) -> None:
     assert filled(0.6, wide=wide) == (expected, expected)
+
+
+def test_a_wet_end_of_a_ray_is_no_fluid_of_the_joint_however_small() -> None:
+    assert filled(0.6, wide=4, narrow=True) == (True, True)
 
 
 def test_without_muscle_the_sure_lesions_of_the_exam_tell_what_is_wet() -> None:
