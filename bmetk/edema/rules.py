@@ -109,6 +109,8 @@ class SmallRules:
     cyst_ml, cyst_contrast, cyst_water : beside a lesion, what is smaller than this and so many times brighter
         is fluid, unless it is known to have less of water's signal than the third (0.59 in the dimmest of
         eight false pieces)
+    fluid_ml, fluid_water, fluid_loss : what is smaller, has this share of water's signal in the mean, and has
+        lost this share of T1 signal, is free fluid, a cyst or ganglion, be there a lesion or not
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
         likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too, and in other bones
@@ -142,6 +144,9 @@ class SmallRules:
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     cyst_water: float = 0.5
+    fluid_ml: float = 1.0
+    fluid_water: float = 0.98
+    fluid_loss: float = 0.5
     soft_ml: float = 1.0
     soft_water_slope: float = 0.85
     doubted_ml: float = 2.0
@@ -166,6 +171,8 @@ class SmallRules:
             "dark_slope",
             "alike_slope",
             "cyst_water",
+            "fluid_water",
+            "fluid_loss",
             "doubted_probability",
             "vessel_probability",
             "last_slice_share",

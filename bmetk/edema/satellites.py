@@ -14,10 +14,22 @@ import numpy as np
 
 from bmetk.edema.measured import Piece, Signals, measured_pieces
 from bmetk.edema.settings import EdemaSettings
+from bmetk.edema.signs import (
+    is_clear,
+    is_darker_than_around,
+    is_end_lesion,
+    is_fat,
+    is_free_fluid,
+    is_muscle,
+    is_one_sided,
+    is_sure,
+    is_symmetrical,
+    is_yellow,
+    lost_little,
+    stands_clear,
+)
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 
-_LEAST_YELLOW = 0.1
-_LEAST_CONTRAST = 1e-3
 _FAT = "unsuppressed fat"
 _ALIKE = "as bright as fat on T1"
 _DOUBTFUL = "doubtful"
@@ -26,6 +38,7 @@ _BOTH = "red marrow of both sides"
 _BESIDE = "red marrow beside a lesion"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
+_CYST = "cyst"
 _RING = "border of an osteonecrosis"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
@@ -79,7 +92,7 @@ def remnants(
         return kept
     for piece in measured_pieces(possible, signals, volume, settings):
         red = piece.bone not in kinds.not_red and piece.water_slope < settings.red.water_slope[0]
-        if not red and not _is_fat(piece, settings):
+        if not red and not is_fat(piece, settings):
             kept[piece.box] |= piece.inside
     return kept
 
@@ -112,7 +125,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if _is_soft(piece, lesions, kinds, settings):
         return _SOFT
-    if piece.bone not in kinds.not_red and _is_muscle(piece, settings):
+    if piece.bone not in kinds.not_red and is_muscle(piece, settings):
         return _SOFT
     return "" if piece.bone in kinds.not_red else _why_red(piece, others, kinds, settings)
 
@@ -124,6 +137,8 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _END
     if piece.ring:
         return _RING
+    if is_free_fluid(piece, settings):
+        return _CYST
     likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
     if 0 < piece.water < settings.belief.least_water and not likely_end:
         return _DRY
@@ -136,39 +151,14 @@ def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network does not know by itself."""
     if piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
         return _ALONE
-    return _RED if _lost_little(piece, settings) else ""
+    return _RED if lost_little(piece, settings) else ""
 
 
 def _why_fat(piece: Piece, settings: EdemaSettings) -> str:
     """Say whether it is fat; where all fat nearby is suppressed it only looks so."""
-    if not _is_fat(piece, settings):
+    if not is_fat(piece, settings):
         return ""
     return _FAT if piece.fat >= settings.fat.near_share else _ALIKE
-
-
-def _is_fat(piece: Piece, settings: EdemaSettings) -> bool:
-    near = piece.fat >= settings.fat.near_share
-    unsure = piece.likely < settings.belief.sure_probability and not _is_one_sided(piece, settings)
-    lost = max(piece.lost, piece.step) if np.isfinite(piece.step) else piece.lost
-    if lost < settings.fat.loss and (near or unsure):
-        return True
-    if near and piece.step < settings.fat.loss and unsure and piece.yellow >= settings.end.whole_share:
-        return True
-    doubted = piece.likely < settings.belief.large_probability and not _stands_clear(piece, settings)
-    if piece.water > settings.fat.slope * lost and (near or doubted):
-        return True
-    if _is_darker_than_around(piece, settings):
-        return False
-    bounds = zip(settings.fat.nearby, settings.fat.nearby_loss, settings.fat.nearby_probability, strict=True)
-    return any(
-        piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
-    )
-
-
-def _is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies in the end of a bone, or fills it, and has lost T1 that the marrow around has."""
-    in_end = piece.yellow >= settings.end.whole_share or _fills_yellow(piece, settings)
-    return in_end and settings.end.around_loss < piece.step < np.inf
 
 
 def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
@@ -178,7 +168,7 @@ def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: E
     """
     if not _looks_soft(piece, kinds, settings):
         return False
-    clear = [it for it in lesions if not (_looks_soft(it, kinds, settings) or _is_muscle(it, settings))]
+    clear = [it for it in lesions if not (_looks_soft(it, kinds, settings) or is_muscle(it, settings))]
     if piece.bone not in kinds.fatty:
         return piece.bone not in kinds.unknown or bool(clear)
     brightest = max(clear, key=lambda it: it.contrast, default=None)
@@ -205,12 +195,6 @@ def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
     return small and 0 < piece.water_slope < settings.small.soft_water_slope
 
 
-def _is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is as dark on T1 as muscle, without the water of marrow so dark."""
-    dark = piece.lost >= settings.small.muscle_loss and piece.likely < settings.belief.sure_probability
-    return dark and 0 < piece.water_slope < settings.small.muscle_water_slope
-
-
 def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and brighter than what it lost of T1 lets marrow be, and than lesions are."""
     if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
@@ -224,53 +208,17 @@ def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings:
     return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
 
 
-def _is_clear(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
-    return piece.water_slope >= settings.red.clear_water_slope and piece.lost >= settings.red.clear_loss
-
-
-def _stands_clear(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is clear, and out of the bone's scatter by far or far wetter than red marrow."""
-    far = piece.deviations >= settings.red.clear_deviations or piece.water_slope >= settings.red.wet_slope
-    return _is_clear(piece, settings) and far
-
-
-def _is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is far brighter than the same bone of the other side, or brighter and far wetter."""
-    if piece.volume_ml < settings.belief.large_ml or piece.contrast < settings.side.large_contrast:
-        return False
-    rules, brighter = settings.side, piece.contrast / max(piece.other_side, _LEAST_CONTRAST)
-    likely, wet = piece.likely >= rules.probability, _is_wet(piece, settings)
-    if (likely or piece.yellow >= settings.end.share) and brighter >= rules.large_share:
-        return True
-    far = rules.wet_share if _fills_yellow(piece, settings) else rules.far_share
-    if wet and brighter >= far and piece.likely >= settings.belief.large_probability:
-        return True
-    much = wet and piece.water >= rules.water and piece.deviations >= rules.deviations
-    return likely and much and brighter >= rules.red_contrast[0]
-
-
-def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it has more of water's signal for the T1 lost than red marrow."""
-    return piece.water_slope >= settings.red.water_slope[1]
-
-
 def _is_soaked(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is large, in a bone without red marrow, and wetter than muscle for the T1 lost."""
     large = piece.volume_ml >= settings.belief.large_ml
     return large and piece.bone in kinds.fatty and piece.water_slope >= settings.small.muscle_water_slope
 
 
-def _is_sure(piece: Piece, settings: EdemaSettings) -> bool:
-    stands_out = piece.deviations >= settings.red.deviations and piece.likely >= settings.red.probability
-    return (stands_out and _is_wet(piece, settings)) or piece.likely >= settings.belief.sure_probability
-
-
 def _is_doubtful(piece: Piece, lesions: list[Piece], settings: EdemaSettings) -> bool:
     some, more = settings.belief.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
-    if any(told(piece, settings) for told in (_stands_clear, _is_one_sided, _is_darker_than_around)):
+    if any(told(piece, settings) for told in (stands_clear, is_one_sided, is_darker_than_around)):
         return False
     if piece.volume_ml >= settings.belief.large_ml and piece.likely < settings.belief.large_probability:
         return True
@@ -297,16 +245,16 @@ def _why_no_lesion_beside(
     if fainter and piece.volume_ml < settings.small.faint_ml and doubtful:
         return _FAINT
     fluid = piece.volume_ml < settings.small.cyst_ml and not 0 < piece.water < settings.small.cyst_water
-    return "cyst" if fluid and piece.contrast > settings.small.cyst_contrast * brightest else ""
+    return _CYST if fluid and piece.contrast > settings.small.cyst_contrast * brightest else ""
 
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
-    if _is_one_sided(piece, settings) or _is_like_a_lesion(piece, others, settings):
+    if is_one_sided(piece, settings) or _is_like_a_lesion(piece, others, settings):
         return ""
-    yellow = _is_yellow(piece, settings)
-    little = _lost_little(piece, settings) and not (yellow and _is_end_lesion(piece, settings))
-    if little or _is_symmetrical(piece, settings):
+    yellow = is_yellow(piece, settings)
+    little = lost_little(piece, settings) and not (yellow and is_end_lesion(piece, settings))
+    if little or is_symmetrical(piece, settings):
         return _RED if little else _BOTH
     if yellow:
         return ""
@@ -317,7 +265,7 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
         doubtful = piece.likely < settings.red.probability
     if doubtful or _is_scatter(piece, kinds, settings):
         return _RED
-    if _is_sure(piece, settings):
+    if is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
 
@@ -332,62 +280,13 @@ def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings
     return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in sure)
 
 
-def _lost_little(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lost less T1 than edema, and is not likely enough to be some all the same."""
-    return piece.lost < settings.red.loss and piece.likely < settings.red.probability
-
-
 def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it hardly stands out of its bone's scatter, and nothing else speaks for edema."""
     if piece.deviations >= settings.red.deviations:
         return False
     if piece.bone in kinds.red:
         return piece.likely < settings.belief.sure_probability
-    return piece.likely < settings.red.probability and not _is_clear(piece, settings)
-
-
-def _is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether what lost little T1 is a lesion of a bone's end nevertheless."""
-    likely = piece.likely >= settings.side.probability
-    filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
-    in_end = piece.yellow >= settings.end.whole_share
-    clear = _stands_out_of_end(piece, settings) or _is_darker_than_around(piece, settings)
-    return filling or (in_end and likely) or clear
-
-
-def _stands_out_of_end(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies in a bone's end, far out of its scatter and with more water than red marrow."""
-    out = piece.yellow >= settings.end.share and piece.deviations >= settings.end.deviations
-    return out and piece.water_slope >= settings.red.water_slope[0]
-
-
-def _is_symmetrical(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it lies where red marrow may be, and the other side is as bright."""
-    there = piece.yellow < _LEAST_YELLOW and np.isfinite(piece.other_side)
-    return bool(there and piece.contrast < settings.side.red_contrast[0] * piece.other_side)
-
-
-def _is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is likely, lies where no red marrow is, and has at least the water of such marrow."""
-    share = settings.end.wet_share if _is_wet(piece, settings) else settings.end.share
-    large = piece.volume_ml >= settings.belief.large_ml and piece.yellow >= share
-    placed = large or _fills_yellow(piece, settings)
-    likely = piece.likely >= settings.end.probability or _is_darker_than_around(piece, settings)
-    likely = likely or _stands_out_of_end(piece, settings)
-    return placed and likely and not _lacks_water(piece, settings)
-
-
-def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
-    sharp = _is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations
-    slopes = settings.end.sharp_water_slope if sharp else settings.end.dry_water_slope
-    bounds = zip(settings.end.dry_probability, slopes, strict=True)
-    return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
-
-
-def _fills_yellow(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether so much of it lies where no red marrow is that the rest is none either."""
-    return piece.yellow * piece.volume_ml >= settings.end.filling_ml
+    return piece.likely < settings.red.probability and not is_clear(piece, settings)
 
 
 def _is_red(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:

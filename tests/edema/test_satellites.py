@@ -715,3 +715,18 @@ def test_what_looks_like_muscle_is_none_if_it_has_a_lesion_s_contrast_for_the_t1
 @pytest.mark.parametrize(("contrast_beside", "kept"), [(1.8, False), (4.5, True)])
 def test_a_bone_far_from_the_coil_lost_much_t1_for_its_contrast(contrast_beside: float, kept: bool) -> None:
     assert run(contrast_beside, 0.3, fatty=[1, 2], water_share=0.3) == (True, kept)
+
+
+@pytest.mark.parametrize(
+    ("water", "t1", "wide", "kept"),
+    [(1.0, 0.4, 8, False), (0.9, 0.4, 8, True), (1.0, 0.7, 8, True), (1.0, 0.4, 16, True)],
+    ids=["cyst", "marrow between", "bright on T1", "large"],
+)
+def test_a_small_lonely_piece_of_water_alone_is_a_cyst(
+    water: float, t1: float, wide: int, kept: bool
+) -> None:
+    box = (slice(2, 5), slice(5, 5 + wide), slice(5, 5 + wide))
+    edema, signals, volume = scene([(box, 8.0, t1)], likely=0.95)
+    signals.water[box] = water
+    found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
+    assert (bool(found.any()), "cyst" in dropped_ml) == (kept, not kept)
