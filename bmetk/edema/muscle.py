@@ -26,7 +26,7 @@ def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> flo
     """Find the fluid signal of muscle: dark on T1, the commonest such tissue; None where there is little.
 
     At the edge of a coil fat looks as dark on T1, and may be commoner than the little muscle of a foot: what
-    is dimmer than marrow gives way to a brighter tissue that is a quarter as common or more.
+    is too dim to tell of water gives way to a brighter tissue that is a quarter as common or more.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> flo
     smooth = ndimage.gaussian_filter1d(counts.astype(np.float64), 4.0)
     middle = (edges[1:] + edges[:-1]) / 2
     commonest = int(np.argmax(smooth))
-    if middle[commonest] < 1:
+    if middle[commonest] < LEAST_MUSCLE:
         peaks = 1 + np.flatnonzero((smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]))
         bright = peaks[(middle[peaks] > LEAST_MUSCLE) & (smooth[peaks] > _COMMON_SHARE * smooth.max())]
         commonest = int(max(bright, key=lambda peak: smooth[peak], default=commonest))

@@ -23,9 +23,10 @@ def test_the_commonest_dark_tissue_is_muscle() -> None:
     assert level(2.0, 45) == pytest.approx(2, abs=0.2)
 
 
-def test_what_is_dimmer_than_marrow_gives_way_to_what_is_nearly_as_common() -> None:
-    assert level(0.6, 35) == pytest.approx(4, abs=0.2)
-    assert level(0.6, 48) == pytest.approx(0.6, abs=0.2)
+@pytest.mark.parametrize("dim", [0.6, 1.1])
+def test_what_is_too_dim_for_muscle_gives_way_to_what_is_nearly_as_common(dim: float) -> None:
+    assert level(dim, 35) == pytest.approx(4, abs=0.2)
+    assert level(dim, 48) == pytest.approx(dim, abs=0.2)
 
 
 def test_too_little_of_it_tells_nothing() -> None:
