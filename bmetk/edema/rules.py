@@ -119,6 +119,9 @@ class SmallRules:
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
+    watery_loss : and there, what is smaller than ``doubted_ml``, not sure, and has lost so much T1 lies in
+        cartilage or joint fluid: edema leaves fat between its water (0.50 in the darkest of 200 simulated
+        lesions)
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
         more of water's signal than this, and than any lesion, for each share of it, is a vessel or cyst;
         where no muscle tells water, only what is less likely than the first of
@@ -153,6 +156,7 @@ class SmallRules:
     doubted_probability: float = 0.75
     muscle_loss: float = 0.5
     muscle_water_slope: float = 1.1
+    watery_loss: float = 0.6
     vessel_loss: float = 0.2
     vessel_water_slope: float = 2.5
     vessel_ml: float = 0.3
@@ -173,6 +177,7 @@ class SmallRules:
             "cyst_water",
             "fluid_water",
             "fluid_loss",
+            "watery_loss",
             "doubted_probability",
             "vessel_probability",
             "last_slice_share",

@@ -15,6 +15,7 @@ import numpy as np
 from bmetk.edema.measured import Piece, Signals, measured_pieces
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.signs import (
+    is_beside_bone,
     is_clear,
     is_darker_than_around,
     is_end_lesion,
@@ -39,6 +40,7 @@ _BESIDE = "red marrow beside a lesion"
 _SOFT = "muscle or tendon"
 _VESSEL = "vessel"
 _CYST = "cyst"
+_WATERY = "cartilage or joint fluid"
 _RING = "border of an osteonecrosis"
 _FAINT = "faint beside a lesion"
 _END = "end of a bone"
@@ -125,9 +127,7 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if _is_soft(piece, lesions, kinds, settings):
         return _SOFT
-    if piece.bone not in kinds.not_red and is_muscle(piece, settings):
-        return _SOFT
-    return "" if piece.bone in kinds.not_red else _why_red(piece, others, kinds, settings)
+    return "" if piece.bone in kinds.not_red else _why_no_lesion_of_red(piece, others, kinds, settings)
 
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
@@ -152,6 +152,15 @@ def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:
     if piece.slices == 1 and piece.volume_ml < settings.small.one_slice_ml:
         return _ALONE
     return _RED if lost_little(piece, settings) else ""
+
+
+def _why_no_lesion_of_red(
+    piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings
+) -> str:
+    """Judge a piece of a bone that may hold red marrow: is it marrow, and which."""
+    if is_muscle(piece, settings):
+        return _SOFT
+    return _WATERY if is_beside_bone(piece, settings) else _why_red(piece, others, kinds, settings)
 
 
 def _why_fat(piece: Piece, settings: EdemaSettings) -> str:

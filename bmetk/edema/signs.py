@@ -43,6 +43,12 @@ def is_free_fluid(piece: Piece, settings: EdemaSettings) -> bool:
     return full and piece.volume_ml < settings.small.fluid_ml
 
 
+def is_beside_bone(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, not sure, and has too little T1 signal for marrow, be it full of water."""
+    small = piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.belief.sure_probability
+    return small and piece.lost >= settings.small.watery_loss
+
+
 def is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is as dark on T1 as muscle, without the water of marrow so dark."""
     dark = piece.lost >= settings.small.muscle_loss and piece.likely < settings.belief.sure_probability

@@ -730,3 +730,14 @@ def test_a_small_lonely_piece_of_water_alone_is_a_cyst(
     signals.water[box] = water
     found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())
     assert (bool(found.any()), "cyst" in dropped_ml) == (kept, not kept)
+
+
+@pytest.mark.parametrize(
+    ("t1", "likely", "fatty", "kept"),
+    [(0.35, 0.8, [], False), (0.45, 0.8, [], True), (0.35, 0.92, [], True), (0.35, 0.8, [2], True)],
+    ids=["fluid", "marrow", "sure", "no red marrow"],
+)
+def test_a_small_piece_with_no_fat_left_is_none_of_the_marrow(
+    t1: float, likely: float, fatty: list[int], kept: bool
+) -> None:
+    assert run(6.0, t1, fatty=fatty, beside=SPECK, water_share=0.14, likely=likely)[1] == kept
