@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage, special
 
 from bmetk.edema.normalize import Level, usual_level
-from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk
+from bmetk.edema.pieces import IntArray, connect, connect_by_bone, disk, is_large
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 from bmetk.image import crop_grid, spread_numbers
@@ -94,8 +94,7 @@ def _told_apart(labels: IntArray, t1: Float32Array, volume: MarrowVolume) -> Int
         own, grid = labels[box] == number, crop_grid(volume.grid, box)
         marrow = own & (volume.depth_mm[box] > _CORE_MM) & (t1[box] > _PLATE_T1)
         parts, _ = ndimage.label(ndimage.binary_opening(marrow, disk(_CORE_MM / grid.spacing_mm[1])))
-        large = np.bincount(parts.ravel()) * grid.voxel_ml >= _LEAST_BONE_ML
-        large[0] = False
+        large = is_large(parts, _LEAST_BONE_ML, grid)
         parts = np.where(large[parts], parts, 0)
         if large.any():
             parts = spread_numbers(parts, grid.spacing_mm)
@@ -123,9 +122,7 @@ def bright_clefts(smooth: Float32Array, strange: BoolArray, volume: MarrowVolume
     plates = ndimage.grey_dilation(np.where(strange, darkest, np.float32(0)), footprint=near)
     between = strange & (volume.depth_mm > _CORE_MM) & (plates < _CLEFT_PLATES)
     labels = connect(between & (smooth - plates > _CLEFT_CONTRAST))
-    large = np.bincount(labels.ravel()) * volume.grid.voxel_ml >= _CLEFT_ML
-    large[0] = False
-    return np.asarray(large[labels])
+    return is_large(labels, _CLEFT_ML, volume.grid)[labels]
 
 
 def _level_of(

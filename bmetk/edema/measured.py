@@ -164,8 +164,7 @@ def brightest_of_other_sides(
     Bones whose other side is not seen are left out.
     """
     bright = {}
-    present = set(volume.values())
-    for value in present & {opposite_value(other) for other in present}:
+    for value in volume.paired():
         marrow = (volume.bones == value) & volume.covered & (volume.depth_mm > settings.side.depth_mm)
         red = marrow & ~volume.yellow
         if np.count_nonzero(red) * volume.grid.voxel_ml >= settings.side.least_ml:

@@ -32,6 +32,13 @@ def connect_by_bone(mask: BoolArray, bones: npt.NDArray[np.uint8]) -> IntArray:
     return labels
 
 
+def is_large(labels: IntArray, least_ml: float, grid: Grid) -> BoolArray:
+    """Tell of each number of a label map whether so much carries it, bool, shape (N,); 0 is nothing."""
+    large = np.bincount(labels.ravel()) * grid.voxel_ml >= least_ml
+    large[0] = False
+    return np.asarray(large)
+
+
 def convex_hull(mask: BoolArray) -> BoolArray:
     """Fill the convex hull of what is marked in one slice, shape (R, C); nothing where nothing is."""
     hull = convex_hull_image(mask) if mask.any() else mask  # type: ignore[no-untyped-call]

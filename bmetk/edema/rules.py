@@ -236,7 +236,7 @@ class RedRules:
     clear_deviations, wet_slope : what is so clear, and stands out of the bone's scatter so far or has more of
         water's signal for each share of T1 lost than the second, need not be as likely as `BeliefRules` ask,
         and is no fat for its much water
-    lesion_share : what is likely by `SideRules.probability` and has this share of a sure lesion.s contrast
+    lesion_share : what is likely by `SideRules.probability` and has this share of a sure lesion's contrast
         in another bone is no red marrow, whatever its water
     """
 

@@ -127,9 +127,13 @@ def segment_edema(
         normal.volume.measured, [round(chosen.beyond_mm / s) for s in normal.volume.grid.spacing_mm]
     )
     fat = unsuppressed_nearby(normal.volume, fluid_contrast)
-    looked = unlike_other_side(edema_probability(told, wanted, threads=chosen.threads), fat, normal.volume)
+    network = edema_probability(told, wanted, threads=chosen.threads)
     pixels = volume.grid.shape[1:]
-    likely = np.where(volume.bones > 0, stretch_in_plane(looked, *pixels), np.float32(0))
+    likely = np.where(
+        volume.bones > 0,
+        stretch_in_plane(unlike_other_side(network, fat, normal.volume, chosen), *pixels),
+        np.float32(0),
+    )
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     strange = np.isin(volume.bones, () if chosen.familiar else kinds.unknown)

@@ -10,26 +10,25 @@ import numpy as np
 from scipy import ndimage
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect_by_bone, disk
+from bmetk.edema.pieces import connect_by_bone, disk, is_large
+from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, smooth_inside, widened
 
-_DEPTH_MM, _END_ML = 2.0, 5.0
-"""How deep marrow must lie to tell what an end is like, and how much of it must be seen on both sides."""
 _SMOOTHING_MM = 2.0
 _CONTRAST, _SPREADS = 0.35, 3.0
 """Fluid signal above the other end's median, at least, in units of normal marrow and of that end's spread."""
 _LOSS = 0.1
 """Least loss of T1 signal below the other end's median, in units of normal marrow."""
-_LEAST_FAT = 0.02
 _RADIUS_MM, _PIECE_ML = 3.0, 2.0
-_LIKELY, _KNOWN = 0.85, 0.75
-"""What is found is as likely as the first, unless the network thinks so by itself: the second in the mean."""
+_LIKELY = 0.85
 _AROUND_MM, _APART_MM = 15.0, 3.0
 _ALIKE = 1.3
 """Ratio of the soft tissue around both ends beyond which the coil lights them too differently to compare."""
 
 
-def unlike_other_side(likely: Float32Array, unsuppressed: Float32Array, volume: MarrowVolume) -> Float32Array:
+def unlike_other_side(
+    likely: Float32Array, unsuppressed: Float32Array, volume: MarrowVolume, settings: EdemaSettings
+) -> Float32Array:
     """Raise the probability of what sets the end of a bone apart from the other side's.
 
     Parameters
@@ -37,34 +36,34 @@ def unlike_other_side(likely: Float32Array, unsuppressed: Float32Array, volume: 
     likely : float32, shape (S, R, C), the network's probability
     unsuppressed : float32 of the same shape, share of the fat nearby that escaped its suppression
     volume : MarrowVolume of the same shape, both signals in units of normal marrow
+    settings : EdemaSettings, of whose ``side`` and ``fat`` the bounds of other rules hold here, too
 
     Returns
     -------
     float32, shape (S, R, C) : the same where there is no T1 or no other side
     """
-    present = set(volume.values())
-    pairs = present & {opposite_value(value) for value in present}
+    pairs = volume.paired()
     if volume.t1 is None or not pairs:
         return likely
     inside = volume.bones > 0
     fluid, t1 = (smooth_inside(s, inside, _SMOOTHING_MM, volume.grid) for s in (volume.fluid, volume.t1))
-    inner = volume.yellow & volume.covered & (volume.depth_mm > _DEPTH_MM)
+    inner = volume.yellow & volume.covered & (volume.depth_mm > settings.side.depth_mm)
+    soft = volume.covered & ~_near(inside, _APART_MM, volume)
     apart = np.zeros_like(inside)
     for value in pairs:
         here, there = (inner & (volume.bones == side) for side in (value, opposite_value(value)))
-        if min(map(np.count_nonzero, (here, there))) * volume.grid.voxel_ml < _END_ML:
+        if min(map(np.count_nonzero, (here, there))) * volume.grid.voxel_ml < settings.side.least_ml:
             continue
-        if _is_lit_alike(here, there, volume):
+        if _is_lit_alike(here, there, soft, volume):
             usual, bright = np.quantile(fluid[there], (0.5, 0.9))
             brighter = fluid > usual + max(_CONTRAST, _SPREADS * (bright - usual))
             apart |= here & brighter & (t1 < np.median(t1[there]) - _LOSS)
-    return _raised(likely, apart & (unsuppressed < _LEAST_FAT), volume)
+    return _raised(likely, apart & (unsuppressed < settings.fat.near_share), volume, settings)
 
 
-def _is_lit_alike(here: BoolArray, there: BoolArray, volume: MarrowVolume) -> bool:
+def _is_lit_alike(here: BoolArray, there: BoolArray, soft: BoolArray, volume: MarrowVolume) -> bool:
     """Tell whether the soft tissue around both ends does not differ as the ends of a lesion's side would."""
     assert volume.t1 is not None
-    soft = volume.covered & ~_near(volume.bones > 0, _APART_MM, volume)
     around = [soft & _near(end, _AROUND_MM, volume) for end in (here, there)]
     if not all(part.any() for part in around):
         return False
@@ -77,12 +76,13 @@ def _near(mask: BoolArray, reach_mm: float, volume: MarrowVolume) -> BoolArray:
     return widened(mask, [0, *(round(reach_mm / spacing) for spacing in volume.grid.spacing_mm[1:])])
 
 
-def _raised(likely: Float32Array, found: BoolArray, volume: MarrowVolume) -> Float32Array:
-    """Raise the probability of the pieces that are large, wide, and unknown to the network."""
+def _raised(
+    likely: Float32Array, found: BoolArray, volume: MarrowVolume, settings: EdemaSettings
+) -> Float32Array:
+    """Raise the probability of the pieces that are large, wide, and not likely to the network by itself."""
     wide = disk(_RADIUS_MM / min(volume.grid.spacing_mm[1:]))
     labels = connect_by_bone(ndimage.binary_opening(found, wide), volume.bones)
-    size = np.bincount(labels.ravel())
-    known = np.bincount(labels.ravel(), weights=likely.ravel()) >= _KNOWN * size
-    new = (size * volume.grid.voxel_ml >= _PIECE_ML) & ~known
-    new[0] = False
+    total = np.bincount(labels.ravel(), weights=likely.ravel())
+    doubted = total < settings.side.probability * np.bincount(labels.ravel())
+    new = is_large(labels, _PIECE_ML, volume.grid) & doubted
     return np.where(new[labels], np.maximum(likely, np.float32(_LIKELY)), likely)

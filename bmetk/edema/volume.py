@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from bmetk.anatomy import opposite_value
 from bmetk.image import Box, Grid
 
 BoolArray = npt.NDArray[np.bool_]
@@ -42,6 +43,11 @@ class MarrowVolume:
     def values(self) -> tuple[int, ...]:
         """List the bones present."""
         return tuple(int(v) for v in np.flatnonzero(np.bincount(self.bones.ravel(), minlength=256)) if v)
+
+    def paired(self) -> tuple[int, ...]:
+        """List the bones present whose other side is present, too."""
+        present = self.values()
+        return tuple(value for value in present if opposite_value(value) in present)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.sides import unlike_other_side
 from bmetk.edema.volume import MarrowVolume
 from tests.conftest import make_grid
@@ -42,8 +43,10 @@ class Ends:
         grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
         volume = MarrowVolume(grid, *images, bones, depth, whole, whole, yellow)
         likely, fat = (np.full(SHAPE, v, np.float32) for v in (self.likely, self.unsuppressed))
-        found = unlike_other_side(likely, fat, volume)
-        assert np.array_equal(unlike_other_side(likely, fat, replace(volume, t1=None)), likely)
+        found = unlike_other_side(likely, fat, volume, EdemaSettings())
+        assert np.array_equal(
+            unlike_other_side(likely, fat, replace(volume, t1=None), EdemaSettings()), likely
+        )
         more = found > likely
         assert not more[THERE].any()
         assert np.array_equal(found[~more], likely[~more])
