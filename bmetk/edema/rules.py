@@ -76,7 +76,8 @@ class BeliefRules:
     sure_probability : what is at least so likely in the mean is not red marrow by comparison with a lesion,
         nor fat for the T1 signal that it lost where all fat nearby is suppressed
     least_water : share of water's signal, where it is known, that a lesion has at least in the mean (0.24 in
-        the weakest of five simulators)
+        the weakest of five simulators), unless it is likely in the end of a long bone, or, in a small bone,
+        as likely as ``lonely_probability`` and darker than the marrow around
     """
 
     lesion_ml: float = 0.5
@@ -113,9 +114,9 @@ class SmallRules:
         lost this share of T1 signal, is free fluid, a cyst or ganglion, be there a lesion or not
     soft_ml, soft_water_slope : what is smaller and has less of water's signal for each share of T1 lost is
         muscle or tendon within a wrong outline; in rays and toes, whose cortex darkens the marrow, what is as
-        likely as `BeliefRules.lonely_probability` must have lost ``muscle_loss``, too, and in other bones
-        without red marrow what several slices show and is as likely as ``doubted_probability``; in bones of
-        unknown name only beside a lesion that does not look so
+        likely as `BeliefRules.lonely_probability`, and has at least ``thin_water_slope``, must have lost
+        ``muscle_loss``, too, and in other bones without red marrow what several slices show and is as likely
+        as ``doubted_probability``; in bones of unknown name only beside a lesion that does not look so
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
@@ -148,12 +149,13 @@ class SmallRules:
     cyst_contrast: float = 1.5
     cyst_water: float = 0.5
     fluid_ml: float = 1.0
-    fluid_water: float = 0.98
+    fluid_water: float = 0.94
     fluid_loss: float = 0.5
     soft_ml: float = 1.0
     soft_water_slope: float = 0.85
     doubted_ml: float = 2.0
     doubted_probability: float = 0.75
+    thin_water_slope: float = 0.6
     muscle_loss: float = 0.5
     muscle_water_slope: float = 1.1
     watery_loss: float = 0.6

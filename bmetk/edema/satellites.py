@@ -17,6 +17,7 @@ from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.signs import (
     is_beside_bone,
     is_clear,
+    is_clear_end,
     is_darker_than_around,
     is_end_lesion,
     is_fat,
@@ -139,12 +140,19 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _RING
     if is_free_fluid(piece, settings):
         return _CYST
-    likely_end = piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
-    if 0 < piece.water < settings.belief.least_water and not likely_end:
+    if 0 < piece.water < settings.belief.least_water and not _is_edema_though_dry(piece, kinds, settings):
         return _DRY
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
     return _VESSEL if _is_vessel(piece, lesions, kinds, settings) else ""
+
+
+def _is_edema_though_dry(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is likely in a bone's end, or, in a small bone, darker than the marrow around."""
+    if piece.bone in kinds.fatty:
+        darker = settings.end.around_loss < piece.step < np.inf
+        return darker and piece.likely >= settings.belief.lonely_probability
+    return piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
 
 
 def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:
@@ -187,13 +195,13 @@ def _is_soft(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: E
 def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
 
-    The marrow of a ray is dark beside its cortex: there what is likely must be as dark as muscle, and so must
-    what is likelier and seen in several slices of any bone without red marrow.
+    The marrow of a ray is dark beside its cortex: there what is likely, and not far too dry, must be as dark
+    as muscle, and so must what is likelier and seen in several slices of any bone without red marrow.
     """
     least = np.inf
-    if piece.bone in kinds.thin:
+    if piece.bone in kinds.thin and piece.water_slope >= settings.small.thin_water_slope:
         least = settings.belief.lonely_probability
-    elif piece.bone in kinds.fatty and piece.slices > 1:
+    elif piece.bone in kinds.fatty and piece.bone not in kinds.thin and piece.slices > 1:
         least = settings.small.doubted_probability
     if piece.likely >= least and piece.lost < settings.small.muscle_loss:
         return False
@@ -227,7 +235,8 @@ def _is_doubtful(piece: Piece, lesions: list[Piece], settings: EdemaSettings) ->
     some, more = settings.belief.lonely_ml
     if not lesions and piece.volume_ml < some:
         return True
-    if any(told(piece, settings) for told in (stands_clear, is_one_sided, is_darker_than_around)):
+    told = (stands_clear, is_one_sided, is_darker_than_around, is_clear_end)
+    if any(sign(piece, settings) for sign in told):
         return False
     if piece.volume_ml >= settings.belief.large_ml and piece.likely < settings.belief.large_probability:
         return True

@@ -16,6 +16,7 @@ from bmetk.anatomy import YELLOW_REGIONS, Bone, Region
 from bmetk.anatomy.geometry import CONDYLE_MM
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
+from bmetk.edema.doubted import wetter_than_red
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
@@ -122,24 +123,18 @@ def segment_edema(
     normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
     kinds = _marrow_kinds(bones)
-    told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
-    wanted = (normal.volume.bones > 0) & widened(
-        normal.volume.measured, [round(chosen.beyond_mm / s) for s in normal.volume.grid.spacing_mm]
-    )
     fat = unsuppressed_nearby(normal.volume, fluid_contrast)
-    network = edema_probability(told, wanted, threads=chosen.threads)
+    water_level = _water_level(normal, to_muscle)
+    told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
+    likely = _likely(told, fat, water_level, normal.volume, kinds, chosen)
     pixels = volume.grid.shape[1:]
-    likely = np.where(
-        volume.bones > 0,
-        stretch_in_plane(unlike_other_side(network, fat, normal.volume, chosen), *pixels),
-        np.float32(0),
-    )
+    likely = np.where(volume.bones > 0, stretch_in_plane(likely, *pixels), np.float32(0))
     own_t1, own_fluid = normal.scale.apply(volume)
     smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
     strange = np.isin(volume.bones, () if chosen.familiar else kinds.unknown)
     if strange.any():
         likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
-    maps = _signal_maps(own_t1, own_fluid, _water_level(normal, to_muscle), volume.bones > 0)
+    maps = _signal_maps(own_t1, own_fluid, water_level, volume.bones > 0)
     least_share = {value: _THIN_BONES[bones.meaning[value].name] for value in kinds.thin}
     likely = fill_forefoot(likely, smooth, maps[1], volume, least_share)
     fat = stretch_in_plane(fat, *pixels)
@@ -151,6 +146,23 @@ def segment_edema(
     edema, doubtful = (_placed_mask(part, box, fluid) for part in (outline.edema, outline.doubtful))
     checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
     return EdemaMap(edema, probability, ratio, water, contrast, checks, doubtful, normal.scale.shading)
+
+
+def _likely(
+    told: Float32Array,
+    fat: Float32Array,
+    water_level: float,
+    volume: MarrowVolume,
+    kinds: MarrowKinds,
+    settings: EdemaSettings,
+) -> Float32Array:
+    """Ask the network, and overrule its doubt where the signals alone tell edema."""
+    wanted = (volume.bones > 0) & widened(
+        volume.measured, [round(settings.beyond_mm / s) for s in volume.grid.spacing_mm]
+    )
+    likely = edema_probability(told, wanted, threads=settings.threads)
+    likely = unlike_other_side(likely, fat, volume, settings)
+    return wetter_than_red(likely, fat, water_level, volume, kinds, settings)
 
 
 def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:

@@ -7,20 +7,17 @@ other is read as edema even where the lesion is weak, and where it leaves no nor
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect_by_bone, disk, is_large
+from bmetk.edema.doubted import raised, smoothed
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, smooth_inside, widened
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, widened
 
-_SMOOTHING_MM = 2.0
 _CONTRAST, _SPREADS = 0.35, 3.0
 """Fluid signal above the other end's median, at least, in units of normal marrow and of that end's spread."""
 _LOSS = 0.1
 """Least loss of T1 signal below the other end's median, in units of normal marrow."""
-_RADIUS_MM, _PIECE_ML = 3.0, 2.0
-_LIKELY = 0.85
+_PIECE_ML = 2.0
 _AROUND_MM, _APART_MM = 15.0, 3.0
 _ALIKE = 1.3
 """Ratio of the soft tissue around both ends beyond which the coil lights them too differently to compare."""
@@ -46,7 +43,7 @@ def unlike_other_side(
     if volume.t1 is None or not pairs:
         return likely
     inside = volume.bones > 0
-    fluid, t1 = (smooth_inside(s, inside, _SMOOTHING_MM, volume.grid) for s in (volume.fluid, volume.t1))
+    fluid, t1 = smoothed(volume)
     inner = volume.yellow & volume.covered & (volume.depth_mm > settings.side.depth_mm)
     soft = volume.covered & ~_near(inside, _APART_MM, volume)
     apart = np.zeros_like(inside)
@@ -58,7 +55,7 @@ def unlike_other_side(
             usual, bright = np.quantile(fluid[there], (0.5, 0.9))
             brighter = fluid > usual + max(_CONTRAST, _SPREADS * (bright - usual))
             apart |= here & brighter & (t1 < np.median(t1[there]) - _LOSS)
-    return _raised(likely, apart & (unsuppressed < settings.fat.near_share), volume, settings)
+    return raised(likely, apart & (unsuppressed < settings.fat.near_share), _PIECE_ML, volume, settings)
 
 
 def _is_lit_alike(here: BoolArray, there: BoolArray, soft: BoolArray, volume: MarrowVolume) -> bool:
@@ -74,15 +71,3 @@ def _is_lit_alike(here: BoolArray, there: BoolArray, soft: BoolArray, volume: Ma
 def _near(mask: BoolArray, reach_mm: float, volume: MarrowVolume) -> BoolArray:
     """Mark what lies no farther from a mask than this within the slice."""
     return widened(mask, [0, *(round(reach_mm / spacing) for spacing in volume.grid.spacing_mm[1:])])
-
-
-def _raised(
-    likely: Float32Array, found: BoolArray, volume: MarrowVolume, settings: EdemaSettings
-) -> Float32Array:
-    """Raise the probability of the pieces that are large, wide, and not likely to the network by itself."""
-    wide = disk(_RADIUS_MM / min(volume.grid.spacing_mm[1:]))
-    labels = connect_by_bone(ndimage.binary_opening(found, wide), volume.bones)
-    total = np.bincount(labels.ravel(), weights=likely.ravel())
-    doubted = total < settings.side.probability * np.bincount(labels.ravel())
-    new = is_large(labels, _PIECE_ML, volume.grid) & doubted
-    return np.where(new[labels], np.maximum(likely, np.float32(_LIKELY)), likely)

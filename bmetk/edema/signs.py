@@ -21,7 +21,9 @@ def is_fat(piece: Piece, settings: EdemaSettings) -> bool:
     if near and piece.step < settings.fat.loss and unsure and piece.yellow >= settings.end.whole_share:
         return True
     doubted = piece.likely < settings.belief.large_probability and not stands_clear(piece, settings)
-    if piece.water > settings.fat.slope * lost and (near or doubted):
+    if piece.water > settings.fat.slope * lost and (
+        doubted or (near and not _is_beyond_doubt(piece, settings))
+    ):
         return True
     if is_darker_than_around(piece, settings):
         return False
@@ -29,6 +31,12 @@ def is_fat(piece: Piece, settings: EdemaSettings) -> bool:
     return any(
         piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
     )
+
+
+def _is_beyond_doubt(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is sure, and far out of its bone's scatter, with little fat nearby that escaped."""
+    far = piece.deviations >= settings.red.clear_deviations and piece.fat < settings.fat.nearby[1]
+    return far and piece.likely >= settings.belief.sure_probability
 
 
 def is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
@@ -58,6 +66,12 @@ def is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
 def is_clear(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has much of water's signal for the T1 that it lost, and lost enough to tell."""
     return piece.water_slope >= settings.red.clear_water_slope and piece.lost >= settings.red.clear_loss
+
+
+def is_clear_end(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is clear where neither red marrow is nor fat that escaped its suppression."""
+    no_fat = piece.fat < settings.fat.near_share
+    return no_fat and piece.yellow >= settings.end.whole_share and is_clear(piece, settings)
 
 
 def stands_clear(piece: Piece, settings: EdemaSettings) -> bool:

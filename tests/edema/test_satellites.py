@@ -264,9 +264,10 @@ def test_a_small_piece_no_wetter_for_its_lost_t1_than_the_lesion_is_no_vessel(
 @pytest.mark.parametrize(
     ("box", "t1", "likely", "share", "slices", "in_ray", "elsewhere"),
     [
-        (BESIDE, 0.6, 0.8, 0.04, 2, True, True),  # dark on T1, with little water for it
-        (BESIDE, 0.6, 0.8, 0.04, 1, True, False),
-        (BESIDE, 0.6, 0.7, 0.04, 2, True, False),
+        (BESIDE, 0.6, 0.8, 0.045, 2, True, True),  # dark on T1, with little water for it
+        (BESIDE, 0.6, 0.8, 0.045, 1, True, False),
+        (BESIDE, 0.6, 0.7, 0.045, 2, True, False),
+        (BESIDE, 0.6, 0.7, 0.035, 2, False, False),  # too dry even beside the cortex of a ray
         (BESIDE, 0.45, 0.7, 0.04, 2, False, False),  # as dark as muscle
         (BESIDE, 0.6, 0.6, 0.04, 2, False, False),
         (SPECK, 0.85, 0.7, 0.1, 2, True, False),  # bright for the little T1 lost
@@ -581,7 +582,7 @@ def test_what_touches_a_lesion_and_is_as_bright_as_the_other_side_is_judged_apar
 
 def test_what_has_hardly_any_water_is_no_edema_where_muscle_tells_it() -> None:
     for share, kept in ((0.05, False), (0.07, True), (0.0, True)):
-        assert run(3.0, 0.85, fatty=[1, 2], water_share=share) == (True, kept)
+        assert run(3.0, 0.92, fatty=[1, 2], water_share=share) == (True, kept)
 
 
 @pytest.mark.parametrize(("other_side", "kept"), [(1.2, True), (2.0, False)])
@@ -741,3 +742,55 @@ def test_a_small_piece_with_no_fat_left_is_none_of_the_marrow(
     t1: float, likely: float, fatty: list[int], kept: bool
 ) -> None:
     assert run(6.0, t1, fatty=fatty, beside=SPECK, water_share=0.14, likely=likely)[1] == kept
+
+
+@pytest.mark.parametrize(
+    ("around", "likely", "fatty", "kept"),
+    [(1.0, 0.7, (1,), True), (0.7, 0.7, (1,), False), (1.0, 0.6, (1,), False), (1.0, 0.7, (), False)],
+    ids=["darker", "as dark around", "doubted", "may hold red marrow"],
+)
+def test_a_lesion_of_a_small_bone_may_have_little_water_where_it_is_darker_than_the_marrow_around(
+    around: float, likely: float, fatty: tuple[int, ...], kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 1.5, 0.75)], likely=likely, water_share=0.1)
+    assert signals.t1 is not None
+    signals.t1[~edema] = around
+    found = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0]
+    assert found.any() == kept
+
+
+@pytest.mark.parametrize(
+    ("unsuppressed", "likely", "noise", "kept"),
+    [(0.04, 0.95, 0.1, True), (0.06, 0.95, 0.1, False), (0.04, 0.85, 0.1, False), (0.04, 0.95, 0.3, False)],
+    ids=["beyond doubt", "more bright fat", "not sure", "within the scatter"],
+)
+def test_near_a_little_bright_fat_what_is_beyond_doubt_may_have_lost_little_t1(
+    unsuppressed: float, likely: float, noise: float, kept: bool
+) -> None:
+    edema, signals, volume = scene(
+        [(LESION, 2.0, 0.93)], unsuppressed=unsuppressed, likely=likely, noise=noise, water_share=0.25
+    )
+    found = without_satellites(edema, signals, volume, MarrowKinds((1,)), EdemaSettings())[0]
+    assert found.any() == kept
+
+
+@pytest.mark.parametrize(
+    ("yellow", "unsuppressed", "water_share", "kept"),
+    [(True, 0.0, 0.3, True), (False, 0.0, 0.3, False), (True, 0.03, 0.3, False), (True, 0.0, 0.2, False)],
+    ids=["clear", "may be red marrow", "bright fat nearby", "little water"],
+)
+def test_the_network_may_doubt_what_is_clear_in_the_end_of_a_bone(
+    yellow: bool, unsuppressed: float, water_share: float, kept: bool
+) -> None:
+    edema, signals, volume = scene(
+        [(LESION, 1.2, 0.8)],
+        likely=0.55,
+        noise=0.5,
+        yellow=yellow,
+        unsuppressed=unsuppressed,
+        water_share=water_share,
+    )
+    assert signals.t1 is not None
+    signals.t1[~edema] = 0.8
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found.any() == kept
