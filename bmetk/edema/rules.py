@@ -120,9 +120,9 @@ class SmallRules:
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
-    watery_loss : and there, what is smaller than ``doubted_ml``, not sure, and has lost so much T1 lies in
-        cartilage or joint fluid: edema leaves fat between its water (0.50 in the darkest of 200 simulated
-        lesions)
+    watery_loss : in any bone whose name is known, what is smaller than ``doubted_ml``, not sure, and has lost
+        so much T1 lies in cartilage or joint fluid: edema leaves fat between its water (0.55 in the darkest
+        of 400 simulated lesions)
     vessel_loss, vessel_water_slope : what is smaller than ``soft_ml``, not sure, and has lost less T1 or has
         more of water's signal than this, and than any lesion, for each share of it, is a vessel or cyst;
         where no muscle tells water, only what is less likely than the first of

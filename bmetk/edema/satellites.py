@@ -128,7 +128,9 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
         return reason
     if _is_soft(piece, lesions, kinds, settings):
         return _SOFT
-    return "" if piece.bone in kinds.not_red else _why_no_lesion_of_red(piece, others, kinds, settings)
+    if piece.bone not in kinds.not_red:
+        return _why_no_lesion_of_red(piece, others, kinds, settings)
+    return _WATERY if known and is_beside_bone(piece, settings) else ""
 
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
