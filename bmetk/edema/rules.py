@@ -240,6 +240,8 @@ class RedRules:
         and is no fat for its much water
     lesion_share : what is likely by `SideRules.probability` and has this share of a sure lesion's contrast
         in another bone is no red marrow, whatever its water
+    same_share : nor is what has this share of the contrast of a larger, sure lesion of its bone, and by
+        ``beside_slope`` and ``beside_loss`` is no red marrow beside it: a growth scar lies between
     """
 
     beside_ml: float = 1.0
@@ -256,10 +258,11 @@ class RedRules:
     clear_deviations: float = 8.0
     wet_slope: float = 2.4
     lesion_share: float = 0.9
+    same_share: float = 0.75
 
     def __post_init__(self) -> None:
         require_shares("edema.red", self, "beside_slope", "beside_loss", "probability", "loss", "clear_loss")
-        require_not_negative("edema.red", self, "beside_ml", "beside_contrast", "lesion_share")
+        require_not_negative("edema.red", self, "beside_ml", "beside_contrast", "lesion_share", "same_share")
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,13 +291,26 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
 
 
 def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
-    """Tell whether it is large, likely, and as bright as a sure lesion of another bone."""
+    """Tell whether it is large, likely, and as bright as a sure lesion elsewhere, or more of one nearby."""
     large_ml = settings.belief.large_ml
+    sure = [it for it in others if it.volume_ml > large_ml and it.likely >= settings.belief.sure_probability]
+    if any(_is_more_of(piece, it, settings) for it in sure):
+        return True
     if piece.volume_ml < large_ml or piece.likely < settings.side.probability:
         return False
-    lesions = [it for it in others if it.bone != piece.bone and it.volume_ml > large_ml]
-    sure = [it.contrast for it in lesions if it.likely >= settings.belief.sure_probability]
-    return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in sure)
+    bright = [it.contrast for it in sure if it.bone != piece.bone]
+    return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in bright)
+
+
+def _is_more_of(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is like a larger lesion of its bone by all its signals: a growth scar may part them."""
+    return (
+        lesion.bone == piece.bone
+        and lesion.volume_ml > piece.volume_ml
+        and piece.contrast >= settings.red.same_share * lesion.contrast
+        and piece.slope >= settings.red.beside_slope * lesion.slope
+        and piece.lost >= settings.red.beside_loss * lesion.lost
+    )
 
 
 def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:

@@ -800,3 +800,19 @@ def test_the_network_may_doubt_what_is_clear_in_the_end_of_a_bone(
     signals.t1[~edema] = 0.8
     found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
     assert found.any() == kept
+
+
+@pytest.mark.parametrize(
+    ("contrast", "t1", "kept"),
+    [(4.8, 0.67, True), (4.2, 0.7, False), (4.8, 0.55, False), (4.8, 0.7, False)],
+    ids=["alike", "dimmer", "darker on T1", "hardly darker on T1"],
+)
+def test_what_is_like_a_sure_lesion_of_its_bone_is_more_of_it_beyond_the_growth_scar(
+    contrast: float, t1: float, kept: bool
+) -> None:
+    beyond = (slice(2, 5), slice(28, 38), slice(5, 17))
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (beyond, contrast, t1)], water_share=0.1, likely=0.95)
+    signals.likely[beyond] = 0.72
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found[LESION].all()
+    assert found[beyond].any() == kept
