@@ -213,7 +213,7 @@ def _is_ring(inside: BoolArray, own: BoolArray, grid: Grid, settings: EdemaSetti
     if size * grid.voxel_ml < rules.ring_ml:
         return False
     radius = rules.ring_mm / 2 / min(grid.spacing_mm[1:])
-    if np.count_nonzero(ndimage.binary_opening(inside, disk(radius))) > 0.5 * size:
+    if np.count_nonzero(ndimage.binary_opening(inside, disk(radius))) > rules.ring_wide_share * size:
         return False
     surrounded = 0
     for one, marrow in zip(inside, own, strict=True):

@@ -131,8 +131,8 @@ class SmallRules:
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
         which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone shows
-    ring_ml, ring_mm, ring_share : what is larger, by half or more thinner, and whose convex hull holds so
-        much marrow besides, for its own size, is the border of an osteonecrosis
+    ring_ml, ring_mm, ring_wide_share, ring_share : what is larger, no more than so much of it wider, and
+        whose convex hull holds so much marrow besides, for its own size, is the border of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
         the network's doubt says little; sacroiliac joints are read so (Rudwaleit et al. 2009,
         doi:10.1136/ard.2009.110767)
@@ -166,7 +166,8 @@ class SmallRules:
     last_slice_share: float = 0.9
     ring_ml: float = 0.5
     ring_mm: float = 5.0
-    ring_share: float = 0.8
+    ring_wide_share: float = 0.6
+    ring_share: float = 0.6
     one_slice_ml: float = 0.3
 
     def __post_init__(self) -> None:
@@ -183,6 +184,7 @@ class SmallRules:
             "doubted_probability",
             "vessel_probability",
             "last_slice_share",
+            "ring_wide_share",
         )
         require_shares("edema.small", self, *names)
         require_not_negative("edema.small", self, "one_slice_ml", "ring_ml", "ring_mm", "ring_share")

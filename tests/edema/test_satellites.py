@@ -669,17 +669,18 @@ def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_clear_lesion_can_b
 
 
 @pytest.mark.parametrize(
-    ("hole", "opening", "kept"),
-    [((8, 22), 0, False), ((8, 22), 10, False), ((13, 17), 0, True)],
-    ids=["closed", "open", "spared part"],
+    ("hole", "opening", "cut", "kept"),
+    [((8, 22), 0, 0, False), ((8, 22), 10, 0, False), ((8, 22), 10, 13, False), ((13, 17), 0, 0, True)],
+    ids=["closed", "open", "half", "spared part"],
 )
 def test_a_thin_ring_about_fatty_marrow_is_the_border_of_an_osteonecrosis(
-    hole: tuple[int, int], opening: int, kept: bool
+    hole: tuple[int, int], opening: int, cut: int, kept: bool
 ) -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.6)])
     inner = slice(*hole)
     edema[2:6, inner, inner] = False
     edema[2:6, : 5 + opening, inner] = False
+    edema[2:6, : 5 + cut] = False
     found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert found.any() == kept
     assert kept or "border of an osteonecrosis" in dropped_ml
