@@ -6,6 +6,8 @@ lost than edema, since its T2 is short; what has far more is edema, wherever it 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -20,12 +22,16 @@ _WET_ML, _POSSIBLE = 4.0, 0.15
 altogether is none."""
 
 
-def smoothed(volume: MarrowVolume) -> tuple[Float32Array, Float32Array]:
-    """Give the fluid and the T1 signal, smoothed within the bones; the volume must have both."""
-    assert volume.t1 is not None
+def smoothed(volume: MarrowVolume) -> MarrowVolume:
+    """Smooth both signals within the bones and leave them outside; the same where there is no T1."""
+    if volume.t1 is None:
+        return volume
     inside = volume.bones > 0
-    fluid, t1 = (smooth_inside(s, inside, _SMOOTHING_MM, volume.grid) for s in (volume.fluid, volume.t1))
-    return fluid, t1
+    t1, fluid = (
+        np.where(inside, smooth_inside(signal, inside, _SMOOTHING_MM, volume.grid), signal)
+        for signal in (volume.t1, volume.fluid)
+    )
+    return replace(volume, t1=t1, fluid=fluid)
 
 
 def raised(
@@ -75,7 +81,7 @@ def wetter_than_red(
     unsuppressed : float32 of the same shape, share of the fat nearby that escaped its suppression
     water_level : fluid signal of edema's water above normal marrow, in units of normal marrow; infinite
         where no muscle tells it
-    volume : MarrowVolume of the same shape, both signals in units of normal marrow
+    volume : MarrowVolume of the same shape, `smoothed`, both signals in units of normal marrow
     kinds : what marrow the bones may hold
     settings : EdemaSettings, of whose ``red``, ``side`` and ``fat`` the bounds of other rules hold here, too
 
@@ -85,10 +91,9 @@ def wetter_than_red(
     """
     if volume.t1 is None or not np.isfinite(water_level):
         return likely
-    fluid, t1 = smoothed(volume)
-    water, lost = np.clip((fluid - 1) / water_level, 0, 1), 1 - t1
+    water, lost = np.clip((volume.fluid - 1) / water_level, 0, 1), 1 - volume.t1
     judged = (volume.bones > 0) & ~np.isin(volume.bones, (*kinds.red, *kinds.unknown, *kinds.thin))
     inner = judged & volume.covered & (volume.depth_mm > settings.side.depth_mm)
-    wet = (fluid > 1 + settings.side.large_contrast) & (water > settings.red.water_slope[0] * lost)
+    wet = (volume.fluid > 1 + settings.side.large_contrast) & (water > settings.red.water_slope[0] * lost)
     wet &= (lost > settings.fat.loss) & (unsuppressed < settings.fat.near_share)
     return raised(likely, inner & wet, _WET_ML, volume, settings, least=_POSSIBLE)

@@ -18,6 +18,7 @@ from bmetk.edema.signs import (
     is_beside_bone,
     is_clear,
     is_clear_end,
+    is_darker,
     is_darker_than_around,
     is_end_lesion,
     is_fat,
@@ -152,8 +153,7 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
 def _is_edema_though_dry(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is likely in a bone's end, or, in a small bone, darker than the marrow around."""
     if piece.bone in kinds.fatty:
-        darker = settings.end.around_loss < piece.step < np.inf
-        return darker and piece.likely >= settings.belief.lonely_probability
+        return is_darker(piece, settings) and piece.likely >= settings.belief.lonely_probability
     return piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
 
 

@@ -16,7 +16,7 @@ from bmetk.anatomy import YELLOW_REGIONS, Bone, Region
 from bmetk.anatomy.geometry import CONDYLE_MM
 from bmetk.edema.contrast import water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
-from bmetk.edema.doubted import wetter_than_red
+from bmetk.edema.doubted import smoothed, wetter_than_red
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
@@ -161,8 +161,9 @@ def _likely(
         volume.measured, [round(settings.beyond_mm / s) for s in volume.grid.spacing_mm]
     )
     likely = edema_probability(told, wanted, threads=settings.threads)
-    likely = unlike_other_side(likely, fat, volume, settings)
-    return wetter_than_red(likely, fat, water_level, volume, kinds, settings)
+    smooth = smoothed(volume)
+    likely = unlike_other_side(likely, fat, smooth, settings)
+    return wetter_than_red(likely, fat, water_level, smooth, kinds, settings)
 
 
 def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:

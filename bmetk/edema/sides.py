@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.doubted import raised, smoothed
+from bmetk.edema.doubted import raised
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, widened
 
@@ -32,7 +32,8 @@ def unlike_other_side(
     ----------
     likely : float32, shape (S, R, C), the network's probability
     unsuppressed : float32 of the same shape, share of the fat nearby that escaped its suppression
-    volume : MarrowVolume of the same shape, both signals in units of normal marrow
+    volume : MarrowVolume of the same shape, `bmetk.edema.doubted.smoothed`, both signals in units of normal
+        marrow
     settings : EdemaSettings, of whose ``side`` and ``fat`` the bounds of other rules hold here, too
 
     Returns
@@ -43,7 +44,7 @@ def unlike_other_side(
     if volume.t1 is None or not pairs:
         return likely
     inside = volume.bones > 0
-    fluid, t1 = smoothed(volume)
+    fluid, t1 = volume.fluid, volume.t1
     inner = volume.yellow & volume.covered & (volume.depth_mm > settings.side.depth_mm)
     soft = volume.covered & ~_near(inside, _APART_MM, volume)
     apart = np.zeros_like(inside)

@@ -42,7 +42,12 @@ def _is_beyond_doubt(piece: Piece, settings: EdemaSettings) -> bool:
 def is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it lies in the end of a bone, or fills it, and has lost T1 that the marrow around has."""
     in_end = piece.yellow >= settings.end.whole_share or _fills_yellow(piece, settings)
-    return in_end and settings.end.around_loss < piece.step < np.inf
+    return in_end and is_darker(piece, settings)
+
+
+def is_darker(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether the marrow around is seen, and has not lost the T1 that it lost."""
+    return settings.end.around_loss < piece.step < np.inf
 
 
 def is_free_fluid(piece: Piece, settings: EdemaSettings) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from bmetk.edema.doubted import wetter_than_red
+from bmetk.edema.doubted import smoothed, wetter_than_red
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import MarrowKinds, MarrowVolume
 from tests.conftest import make_grid
@@ -41,7 +41,7 @@ class Doubted:
         images = ((image + more).astype(np.float32) for image, more in zip((t1, fluid), noise, strict=True))
         whole, depth = np.ones(SHAPE, bool), np.full(SHAPE, self.depth_mm, np.float32)
         grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
-        volume = MarrowVolume(grid, *images, bones, depth, whole, whole, ~whole)
+        volume = smoothed(MarrowVolume(grid, *images, bones, depth, whole, whole, ~whole))
         fat, kinds = np.full(SHAPE, self.unsuppressed, np.float32), MarrowKinds(red=self.red, thin=self.thin)
         level, settings = self.water_level, EdemaSettings()
         found = wetter_than_red(likely, fat, level, volume, kinds, settings)

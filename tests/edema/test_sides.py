@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from bmetk.edema.doubted import smoothed
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.sides import unlike_other_side
 from bmetk.edema.volume import MarrowVolume
@@ -41,7 +42,7 @@ class Ends:
         whole, depth = np.ones(SHAPE, bool), np.full(SHAPE, 5.0, np.float32) * (bones > 0)
         images = ((image + part).astype(np.float32) for image, part in zip((t1, fluid), noise, strict=True))
         grid = make_grid("coronal", SHAPE, (4.0, 1.0, 1.0))
-        volume = MarrowVolume(grid, *images, bones, depth, whole, whole, yellow)
+        volume = smoothed(MarrowVolume(grid, *images, bones, depth, whole, whole, yellow))
         likely, fat = (np.full(SHAPE, v, np.float32) for v in (self.likely, self.unsuppressed))
         found = unlike_other_side(likely, fat, volume, EdemaSettings())
         assert np.array_equal(
