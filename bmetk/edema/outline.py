@@ -17,7 +17,7 @@ from scipy import ndimage, special
 from bmetk.edema.growth import grow_alike
 from bmetk.edema.measured import Signals
 from bmetk.edema.pieces import with_core
-from bmetk.edema.satellites import remnants, without_satellites
+from bmetk.edema.satellites import without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
 from bmetk.image import crop_box
@@ -102,12 +102,10 @@ def outline_lesions(
     certain = likely >= np.where(fat, seed, settings.seed_probability)
     enough = likely >= np.where(fat, least, settings.least_probability)
     found = _believed(enough & inside, certain, volume, settings)
-    possible = inside & (likely >= settings.possible_probability)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     if not found.any():
-        rest = remnants(_apart(possible, found, volume, settings), signals, volume, kinds, settings)
         below = np.minimum(likely, np.float32(_BELOW_HALF))
-        return Outline(found, below, rest, {}, np.full_like(smooth, np.inf))
+        return Outline(found, below, np.zeros_like(found), {}, np.full_like(smooth, np.inf))
     strange = np.isin(volume.bones, kinds.unknown)
     core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
@@ -123,9 +121,6 @@ def outline_lesions(
     share = special.ndtr((height - level) / scatter)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    doubtful |= remnants(
-        _apart(possible, edema | outlined, volume, settings), signals, volume, kinds, settings
-    )
     half_height = np.where(near, smooth - contrast + level * peak, np.float32(np.inf))
     return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml, half_height)
 
@@ -139,12 +134,6 @@ def _believed(
 def _with_fringe(mask: BoolArray) -> BoolArray:
     reached = ndimage.binary_dilation(mask, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS)
     return np.asarray(reached)
-
-
-def _apart(mask: BoolArray, told: BoolArray, volume: MarrowVolume, settings: EdemaSettings) -> BoolArray:
-    """Keep what lies apart from all that has been told already: the fringe of a lesion is no lesion."""
-    apart = mask & ~_with_fringe(told)
-    return _believed(apart, apart, volume, settings)
 
 
 def _above_normal(

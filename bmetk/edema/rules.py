@@ -130,7 +130,8 @@ class SmallRules:
     vessel_ml, vessel_probability : what is larger than this is none from this probability on; in rays and
         toes from `BeliefRules.lonely_probability` on
     last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
-        which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone shows
+        which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone
+        shows, unless no red marrow is there and it is as likely as `RedRules.probability`
     ring_ml, ring_mm, ring_wide_share, ring_share : what is larger, no more than so much of it wider, and
         whose convex hull holds so much marrow besides, for its own size, is the border of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where
@@ -211,9 +212,9 @@ class FatRules:
     near_share: float = 0.02
     loss: float = 0.06
     slope: float = 4.0
-    nearby: tuple[float, ...] = (0.4, 0.05, 0.8)
-    nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.45)
-    nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.75)
+    nearby: tuple[float, ...] = (0.4, 0.05, 0.8, 0.2)
+    nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.45, 0.2)
+    nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.75, 0.5)
 
     def __post_init__(self) -> None:
         require_shares("edema.fat", self, "near_share", "loss")
@@ -315,7 +316,8 @@ class EndRules:
     wet_share : less of it will do where muscle tells more water for the T1 lost than the second of
         `RedRules.water_slope`
     filling_ml : nor is what has so much there, even if it lost little T1
-    whole_share : what lies there by this share lies there altogether
+    whole_share : what lies there by this share lies there altogether; for what is wetter than red marrow
+        ``share`` will do, for what is likely by `SideRules.probability` and lost little T1
     around_loss : of that, what lost more T1 than this beyond the marrow around is no fat
     deviations : what stands out of the bone's scatter by this, with more water for the T1 lost than the first
         of `RedRules.water_slope`, is no red marrow for the little T1 that it lost

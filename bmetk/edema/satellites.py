@@ -12,6 +12,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from bmetk.anatomy import opposite_value
 from bmetk.edema.measured import Piece, Signals, measured_pieces
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.signs import (
@@ -49,8 +50,8 @@ _END = "end of a bone"
 _DRY = "little water"
 _ALONE = "in one slice alone"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _BESIDE, _ALONE})
-"""Reasons that an earlier exam can overrule: what looks so may be what is left of a lesion. In a ray or a toe
-that may look like a vessel or a tendon."""
+"""Reasons that an earlier exam can overrule in bones without red marrow: what looks so may be what is left of
+a lesion, in a ray or a toe like a vessel or a tendon."""
 
 
 def without_satellites(
@@ -77,28 +78,9 @@ def without_satellites(
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
-        if reason in _OPEN:
+        if reason in _OPEN and piece.bone in kinds.not_red:
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped
-
-
-def remnants(
-    possible: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds, settings: EdemaSettings
-) -> BoolArray:
-    """Keep the pieces that may be what is left of a lesion: neither fat nor, by their water, red marrow.
-
-    Parameters
-    ----------
-    possible : bool, shape (S, R, C), what is too unlikely to be a lesion by itself
-    """
-    kept = np.zeros_like(possible)
-    if signals.t1 is None:
-        return kept
-    for piece in measured_pieces(possible, signals, volume, settings):
-        red = piece.bone not in kinds.not_red and piece.water_slope < settings.red.water_slope[0]
-        if not red and not is_fat(piece, settings):
-            kept[piece.box] |= piece.inside
-    return kept
 
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:
@@ -137,7 +119,8 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
     may_be_thin = piece.bone in kinds.fatty
-    if piece.end > 1 or (piece.end >= settings.small.last_slice_share and not may_be_thin):
+    outermost = piece.end > 1 and not (may_be_thin and piece.likely >= settings.red.probability)
+    if outermost or (settings.small.last_slice_share <= piece.end <= 1 and not may_be_thin):
         return _END
     if piece.ring:
         return _RING
@@ -274,7 +257,8 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
         return ""
     yellow = is_yellow(piece, settings)
     little = lost_little(piece, settings) and not (yellow and is_end_lesion(piece, settings))
-    if little or is_symmetrical(piece, settings):
+    both = is_symmetrical(piece, settings) and not _has_ill_partner(piece, others, settings)
+    if little or both:
         return _RED if little else _BOTH
     if yellow:
         return ""
@@ -288,6 +272,13 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
     if is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _has_ill_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
+    """Tell whether the other side is bright for a sure lesion of its own, far wetter than red marrow."""
+    there = [it for it in others if it.bone == opposite_value(piece.bone)]
+    large = [it for it in there if it.volume_ml >= settings.belief.large_ml]
+    return any(is_sure(it, settings) and is_clear(it, settings) for it in large)
 
 
 def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:

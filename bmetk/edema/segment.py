@@ -70,8 +70,8 @@ class EdemaMap:
     contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones;
         None where that is not kept
     checks : what was uncertain
-    doubtful : Mask, what is too faint, or too much like red marrow, to be edema by itself, and may yet be
-        what is left of an earlier lesion; None where that is not kept
+    doubtful : Mask, what looks like a lesion, in a bone without red marrow, but too faint or too much like a
+        vessel, and may yet be what is left of an earlier one; None where that is not kept
     shading : Shading of both series; None where that is not kept
     """
 
@@ -189,7 +189,7 @@ def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:
         return found
     old = found.probability.array
     ml = taken.volume_ml
-    message = f"{ml:.1f} mL is faint or like red marrow, and counts since an earlier exam showed edema there"
+    message = f"{ml:.1f} mL is faint or like a vessel, and counts since an earlier exam showed edema there"
     return replace(
         found,
         edema=found.edema | taken,

@@ -19,7 +19,6 @@ from bmetk.errors import SettingsError
 
 _SHARES = (
     "edge_probability",
-    "possible_probability",
     "least_probability",
     "seed_probability",
     "core_share",
@@ -48,7 +47,6 @@ class EdemaSettings:
     seed_probability : 0 to 1; it holds voxels at least so likely, and these tell its level
     fatty_probability : the same two in bones that hold no red marrow
     edge_probability : 0 to 1; its outline goes no further than to voxels at least so likely
-    possible_probability : 0 to 1; what is at least so likely counts where an earlier exam showed edema
     seed_ml : least volume of the voxels that are beyond doubt
     minimal_ml : lesions below this are not believed
     smoothing_mm : standard deviation of the in-plane smoothing before the outline
@@ -79,7 +77,6 @@ class EdemaSettings:
     seed_probability: float = 0.8
     fatty_probability: tuple[float, float] = (0.3, 0.6)
     edge_probability: float = 0.15
-    possible_probability: float = 0.2
     seed_ml: float = 0.03
     minimal_ml: float = 0.08
     smoothing_mm: float = 0.7

@@ -120,7 +120,7 @@ def is_end_lesion(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether what lost little T1 is a lesion of a bone's end nevertheless."""
     likely = piece.likely >= settings.side.probability
     filling = _fills_yellow(piece, settings) and (piece.water > 0 or likely)
-    in_end = piece.yellow >= settings.end.whole_share
+    in_end = piece.yellow >= (settings.end.share if _is_wet(piece, settings) else settings.end.whole_share)
     clear = _stands_out_of_end(piece, settings) or is_darker_than_around(piece, settings)
     return filling or (in_end and likely) or clear
 

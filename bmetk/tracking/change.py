@@ -23,6 +23,8 @@ class TrackingSettings:
         larger than this
     sure_fraction, rest_fraction : 0 to 1; and counts from this share of the region on; what may be left of a
         lesion from the second
+    doubt_ratio : a volume whose interval reaches above so many times itself is in doubt, however large: it is
+        an island in marrow that looks nearly alike
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -49,6 +51,7 @@ class TrackingSettings:
     sure_ml: float = 3.0
     sure_fraction: float = 0.15
     rest_fraction: float = 0.09
+    doubt_ratio: float = 4.0
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.283
@@ -79,8 +82,9 @@ class TrackingSettings:
         for name in ("detection_ml", "speck_ml", "sure_ml", "change_ml", "even_ml"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"tracking.{name} must be above 0 mL, got {getattr(self, name)} mL")
-        if self.decisive_change < 1:
-            raise SettingsError(f"tracking.decisive_change must be 1 or more, got {self.decisive_change}")
+        for name in ("decisive_change", "doubt_ratio"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"tracking.{name} must be 1 or more, got {getattr(self, name)}")
         if self.episode_days < 0:
             raise SettingsError(f"tracking.episode_days must be 0 or more, got {self.episode_days} days")
 
@@ -101,16 +105,27 @@ def _least_ml(bone_ml: float | None, settings: TrackingSettings) -> float:
 
 
 def has_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
-    """Tell whether a point shows edema at or above the detection limit."""
-    if point.edema_ml is None or point.edema_ml < detection_limit_ml(point.bone_ml, settings):
+    """Tell whether a point shows edema at or above the detection limit, beyond doubt."""
+    if not may_have_edema(point, settings):
         return False
-    share = settings.sure_share if point.edema_ml < settings.sure_ml else settings.rest_share
-    return _is_sure(point, share, settings.sure_fraction)
+    share = settings.sure_share if (point.edema_ml or 0.0) < settings.sure_ml else settings.rest_share
+    return _is_sure(point, share, settings.sure_fraction, settings)
 
 
-def _is_sure(point: RegionPoint, share: float, fraction: float) -> bool:
-    """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that."""
+def may_have_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
+    """Tell whether a point shows edema at or above the detection limit, be it in doubt."""
+    return point.edema_ml is not None and point.edema_ml >= detection_limit_ml(point.bone_ml, settings)
+
+
+def _is_sure(point: RegionPoint, share: float, fraction: float, settings: TrackingSettings) -> bool:
+    """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that.
+
+    It is not where the interval reaches far above the volume, as in red marrow of which a part passes for
+    edema.
+    """
     edema_ml = point.edema_ml or 0.0
+    if point.edema_ml_high is not None and point.edema_ml_high > settings.doubt_ratio * edema_ml:
+        return False
     if point.edema_ml_low is None or point.edema_ml_low > share * edema_ml:
         return True
     return edema_ml >= fraction * (point.bone_ml or 0.0)
@@ -125,7 +140,7 @@ def still_has_edema(point: RegionPoint, change_over_sdc: float, settings: Tracki
     if edema_ml < settings.detection_ml:
         return False
     enough = edema_ml >= _least_ml(point.bone_ml, settings)
-    enough = enough and _is_sure(point, settings.rest_share, settings.rest_fraction)
+    enough = enough and _is_sure(point, settings.rest_share, settings.rest_fraction, settings)
     return enough or change_over_sdc > -1
 
 

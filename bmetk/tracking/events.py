@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from bmetk.tracking.change import (
     TrackingSettings,
     has_edema,
+    may_have_edema,
     smallest_detectable_change_ml,
     still_has_edema,
 )
@@ -54,7 +55,7 @@ def find_events(
     and no edema is seen, nothing is said: neither resolved nor decreased. Nothing is said either of
     edema whose two exams do not compare and whose volume did not change decisively, nor where so little was
     there before that slices like those of the later exam may miss it; the next exam is compared with the one
-    before both.
+    before both. Edema in doubt is told where the region's next exam bears it out.
     """
     by_name = {exam.name: exam for exam in exams}
     first_day = min(exam.date for exam in exams)
@@ -71,7 +72,8 @@ def _told_of(
     history: RegionHistory, exams: Mapping[str, TimelineExam], first_day: date, settings: TrackingSettings
 ) -> Iterator[Event | RefusedComparison]:
     record = _Record()
-    for point in _one_a_day(history):
+    points = tuple(_one_a_day(history))
+    for point, following in zip_longest(points, points[1:]):
         compared = _compare(record.last, point, exams, settings)
         reasons = _reasons_to_refuse(record, point, compared, settings)
         if reasons and record.last is not None:
@@ -79,7 +81,7 @@ def _told_of(
                 point.date, point.exam, history.region, history.side, record.last.date, reasons
             )
             continue
-        kind = _kind(record, point, compared, first_day, settings)
+        kind = _kind(record, point, following, compared, first_day, settings)
         if kind is not None:
             yield _event(history, exams[point.exam], record.last, point, kind, compared, settings)
         record = _updated(record, point, kind)
@@ -122,14 +124,21 @@ def _compare(
 
 
 def _kind(
-    record: _Record, point: RegionPoint, compared: _Comparison, first_day: date, settings: TrackingSettings
+    record: _Record,
+    point: RegionPoint,
+    following: RegionPoint | None,
+    compared: _Comparison,
+    first_day: date,
+    settings: TrackingSettings,
 ) -> EventKind | None:
+    """Name what happened; edema in doubt counts if the exam that follows shows it beyond doubt."""
     if record.present and compared.change is not None:
         ratio = compared.change.over_sdc
         if still_has_edema(point, ratio, settings):
             return _direction(ratio)
         return EventKind.RESOLVED if point.coverage >= settings.resolved_coverage else None
-    if not has_edema(point, settings):
+    borne_out = following is not None and has_edema(following, settings) and may_have_edema(point, settings)
+    if not (borne_out or has_edema(point, settings)):
         return None
     if record.ever:
         return EventKind.RECURRENT

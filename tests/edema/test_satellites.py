@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bmetk.edema.measured import Signals
-from bmetk.edema.satellites import remnants, without_satellites
+from bmetk.edema.satellites import without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
 from bmetk.image import Box
@@ -181,13 +181,6 @@ def test_weak_marrow_that_touches_a_lesion_is_judged_by_itself(t1_beside: float,
     assert believed[LESION].all()
     assert bool(believed[touching].any()) == kept
     assert set(dropped_ml) == (set() if kept else {"as bright as fat on T1"})
-
-
-def test_remnants_are_told_from_red_marrow_by_their_water() -> None:
-    for share, left in ((0.05, False), (0.12, True)):
-        possible, signals, volume = scene([(BESIDE, 3.0, 0.8)], likely=0.3, water_share=share)
-        rest = remnants(possible, signals, volume, MarrowKinds(), EdemaSettings())
-        assert rest.any() == left
 
 
 @pytest.mark.parametrize(("noise", "kept"), [(0.1, True), (1.0, False)])
@@ -383,23 +376,16 @@ def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1
 
 
 @pytest.mark.parametrize(
-    ("t1", "unsuppressed", "open_to_doubt"), [(0.8, 0.0, True), (0.97, 0.0, True), (0.97, 0.5, False)]
+    ("t1", "unsuppressed", "fatty", "open_to_doubt"),
+    [(0.8, 0.0, (2,), True), (0.97, 0.0, (2,), True), (0.97, 0.5, (2,), False), (0.8, 0.0, (), False)],
 )
-def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_may_not(
-    t1: float, unsuppressed: float, open_to_doubt: bool
+def test_what_is_faint_may_be_the_rest_of_a_lesion_and_fat_and_red_marrow_may_not(
+    t1: float, unsuppressed: float, fatty: tuple[int, ...], open_to_doubt: bool
 ) -> None:
-    edema, signals, volume = scene([(BESIDE, 1.5, t1)], noise=1.0, likely=0.6, unsuppressed=unsuppressed)
-    kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    edema, signals, volume = scene([(BESIDE, 1.5, t1)], noise=1.0, likely=0.55, unsuppressed=unsuppressed)
+    kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())
     assert not kept.any()
     assert np.array_equal(doubtful, edema & open_to_doubt)
-
-
-def test_red_marrow_beside_a_lesion_may_be_the_rest_of_another_one() -> None:
-    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)])
-    kept, doubtful, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
-    assert list(dropped_ml) == ["red marrow beside a lesion"]
-    assert kept[LESION].all()
-    assert doubtful[BESIDE].all()
 
 
 @pytest.mark.parametrize(
@@ -519,14 +505,48 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
 
 
 @pytest.mark.parametrize(
-    ("slices", "kept"), [((0, 1), False), ((7, 8), False), ((0, 2), True), ((1, 2), True)]
+    ("slices", "likely", "kept", "kept_without_red_marrow"),
+    [
+        ((0, 1), 0.9, False, True),
+        ((7, 8), 0.9, False, True),
+        ((7, 8), 0.8, False, False),
+        ((0, 2), 0.9, True, True),
+        ((1, 2), 0.9, True, True),
+    ],
 )
-def test_what_the_outermost_slice_of_the_series_alone_shows_is_not_believed(
-    slices: tuple[int, int], kept: bool
+def test_what_the_outermost_slice_of_the_series_alone_shows_must_be_likely_and_no_red_marrow(
+    slices: tuple[int, int], likely: float, kept: bool, kept_without_red_marrow: bool
 ) -> None:
-    edema, signals, volume = scene([((slice(*slices), *BESIDE[1:]), 5.0, 0.6)])
-    for kinds in (MarrowKinds(), MarrowKinds((2,))):
-        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
+    edema, signals, volume = scene([((slice(*slices), *BESIDE[1:]), 5.0, 0.6)], likely=likely)
+    for fatty, expected in (((), kept), ((2,), kept_without_red_marrow)):
+        found = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0]
+        assert found.any() == expected
+
+
+@pytest.mark.parametrize(
+    ("water_share", "yellow", "kept"), [(0.2, True, True), (0.1, True, False), (0.2, False, False)]
+)
+def test_mostly_in_an_end_and_wetter_than_red_marrow_it_may_have_lost_little_t1(
+    water_share: float, yellow: bool, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 0.9, 0.91)], likely=0.8, water_share=water_share, noise=0.3)
+    volume.yellow[:, :, 10:] = yellow
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found.any() == kept
+
+
+@pytest.mark.parametrize(
+    ("unsuppressed", "likely", "t1", "kept"),
+    [(0.3, 0.45, 0.85, False), (0.1, 0.45, 0.85, True), (0.3, 0.62, 0.85, True), (0.3, 0.45, 0.7, True)],
+)
+def test_near_much_bright_fat_what_is_unlikely_must_have_lost_more_t1(
+    unsuppressed: float, likely: float, t1: float, kept: bool
+) -> None:
+    scanned = {"unsuppressed": unsuppressed, "likely": likely, "water_share": 0.2}
+    edema, signals, volume = scene([(BESIDE, 2.0, t1), (LESION, 4.0, 0.6)], **scanned)  # type: ignore[arg-type]
+    signals.likely[LESION] = 0.95
+    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    assert found[BESIDE].any() == kept
 
 
 def test_what_is_no_lesion_itself_vouches_for_no_other_piece() -> None:
@@ -618,15 +638,19 @@ def test_what_is_as_dark_as_muscle_with_as_little_water_is_no_marrow() -> None:
     assert run(6.0, 0.4, fatty=[1, 2], likely=0.85, water_share=0.08) == (True, True)
 
 
-def test_what_the_other_side_shows_as_bright_is_red_marrow_though_an_earlier_exam_showed_edema() -> None:
-    right, left = (slice(2, 6), slice(5, 25), slice(5, 25)), (slice(0, 8), slice(0, 40), slice(30, 60))
-    for bright, kept in ((4.0, False), (2.0, True)):
-        edema, signals, volume = scene([(left, bright, 0.6), (right, 4.0, 0.6)], likely=0.9)
-        edema[left] = False
-        sides = replace(volume, bones=np.where(volume.bones == 1, 1, 101).astype(np.uint8))
-        found, doubtful, _ = without_satellites(edema, signals, sides, MarrowKinds(), EdemaSettings())
-        assert found.any() == kept
-        assert not doubtful.any()
+@pytest.mark.parametrize(
+    ("water_share", "likely", "kept"), [(0.25, 0.95, True), (0.1, 0.95, False), (0.25, 0.8, False)]
+)
+def test_as_bright_as_the_other_side_it_may_be_edema_where_that_side_has_a_sure_lesion(
+    water_share: float, likely: float, kept: bool
+) -> None:
+    left = (slice(2, 6), slice(5, 25), slice(35, 55))
+    edema, signals, volume = scene([(LESION, 3.0, 0.6), (left, 4.0, 0.6)], likely=0.88, water_share=0.25)
+    volume.bones[volume.bones == 2] = 101
+    signals.likely[left], signals.water[left] = likely, water_share * 4.0
+    volume.yellow[:, :, 45:] = True
+    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    assert found[LESION].any() == kept
 
 
 def test_an_end_darker_than_the_marrow_around_is_no_fat_however_dim_the_reference() -> None:

@@ -93,13 +93,13 @@ def test_what_is_left_of_a_little_edema_is_no_speck() -> None:
     assert kinds(knee(0, 0.5), knee(60, 0.55)) == []
 
 
+def doubtful(exam: ExamResult, bone_ml: float = 60.0, low_ml: float = 0.0) -> ExamResult:
+    rows = (replace(row, edema_ml_low=low_ml, bone_ml=bone_ml) for row in exam.measurements)
+    return replace(exam, measurements=tuple(rows))
+
+
 def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     """In a region of 60 mL; in a toe the interval of all edema does, and it counts by its share."""
-
-    def doubtful(exam: ExamResult, bone_ml: float = 60.0, low_ml: float = 0.0) -> ExamResult:
-        rows = (replace(row, edema_ml_low=low_ml, bone_ml=bone_ml) for row in exam.measurements)
-        return replace(exam, measurements=tuple(rows))
-
     assert kinds(knee(0, 0.0), knee(90, 2.0)) == ["new"]
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0))) == []
     assert kinds(knee(0, 0.0), doubtful(knee(90, 0.3), bone_ml=1.5)) == ["new"]
@@ -108,6 +108,21 @@ def test_a_volume_in_doubt_is_no_onset_in_a_large_region() -> None:
     assert kinds(knee(0, 20.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == ["baseline", "decreased"]
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), bone_ml=18.0)) == []
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.3)) == []
+
+
+def test_edema_in_doubt_is_told_where_the_next_exam_bears_it_out() -> None:
+    doubted = doubtful(knee(0, 2.0))
+    assert kinds(doubted, knee(90, 6.0)) == ["baseline", "increased"]
+    assert kinds(doubted, knee(90, 0.0), knee(180, 6.0)) == ["new"]
+    assert kinds(doubted, doubtful(knee(90, 2.0))) == []
+    assert kinds(doubtful(knee(0, 0.3)), knee(90, 6.0)) == ["new"]
+
+
+@pytest.mark.parametrize(("high_ml", "told"), [(7.0, "new"), (9.0, "")])
+def test_a_part_of_much_that_looks_alike_is_in_doubt_however_much_it_is(high_ml: float, told: str) -> None:
+    exam = knee(90, 2.0)
+    part = replace(exam, measurements=tuple(replace(m, edema_ml_high=high_ml) for m in exam.measurements))
+    assert kinds(knee(0, 0.0), part) == [told] * bool(told)
     assert kinds(knee(0, 0.0), doubtful(knee(90, 2.0), low_ml=0.4)) == ["new"]
     assert kinds(knee(0, 0.0), doubtful(knee(90, 4.0), low_ml=0.8)) == ["new"]
 
