@@ -54,10 +54,10 @@ class TrackingSettings:
     doubt_ratio: float = 4.0
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
-    change_ml: float = 0.283
-    change_fraction: float = 0.151
+    change_ml: float = 0.233
+    change_fraction: float = 0.113
     even_ml: float = 17.0
-    interval_weight: float = 0.1
+    interval_weight: float = 0.2
     decisive_change: float = 2.0
     episode_days: int = 30
     lesion_overlap: float = 0.1

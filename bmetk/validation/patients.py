@@ -19,7 +19,7 @@ from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import PatientSpec
 from bmetk.tracking import Event, EventKind, RefusedComparison, Timeline
 from bmetk.validation.score import Retrieval, retrieve
-from bmetk.validation.truth import exam_of, true_result
+from bmetk.validation.truth import exam_of, settings_of_truth, true_result
 
 FREE_ML = 0.1
 """A region with less true edema is free of it: the edge of a neighbour's lesion is none of its own."""
@@ -142,7 +142,7 @@ def compare_courses(
     true : see `bmetk.validation.truth.true_result`, one an exam
     failure : why others could not be used
     """
-    real = track_exams(true, settings=settings)
+    real = track_exams(true, settings=settings_of_truth(settings))
     seen = track_exams(found, settings=settings) if found else None
     return replace(compare_timelines(name, seen, real), failure=failure)
 

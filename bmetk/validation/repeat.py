@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import resources
 from itertools import pairwise
+from math import hypot, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import pandas as pd
 
 from bmetk import __version__
 from bmetk.errors import InputError
-from bmetk.exam import ExamResult
+from bmetk.exam import ExamResult, RegionMeasurement
 from bmetk.export import load_result, whole_folder
 from bmetk.tracking import TrackingSettings
 from bmetk.tracking.change import even_volume_ml
@@ -39,12 +40,16 @@ _SAME_VIEW = 0.1
 
 @dataclass(frozen=True, slots=True)
 class RegionPair:
-    """Edema of one region in two exams of the same lesion, mL."""
+    """Edema of one region in two exams of the same lesion, mL.
+
+    ``interval_ml`` are the half widths of both intervals, joined in quadrature.
+    """
 
     joint: str
     region: str
     first_ml: float
     second_ml: float
+    interval_ml: float = 0.0
 
     @property
     def mean_ml(self) -> float:
@@ -106,7 +111,14 @@ def pairs_of_results(first: ExamResult, second: ExamResult) -> Iterator[RegionPa
         if again is None or row.edema_ml is None or again.edema_ml is None:
             continue
         if abs(row.coverage - again.coverage) <= _SAME_VIEW:
-            yield RegionPair(first.exam.joint, row.region, row.edema_ml, again.edema_ml)
+            interval_ml = hypot(*(_half_interval_ml(one) for one in (row, again)))
+            yield RegionPair(first.exam.joint, row.region, row.edema_ml, again.edema_ml, interval_ml)
+
+
+def _half_interval_ml(row: RegionMeasurement) -> float:
+    if row.edema_ml_low is None or row.edema_ml_high is None:
+        return 0.0
+    return (row.edema_ml_high - row.edema_ml_low) / 2
 
 
 def packaged_pairs() -> tuple[RegionPair, ...]:
@@ -154,24 +166,34 @@ def _scatter(values: Sequence[float]) -> float:
 def tracking_lines(pairs: Sequence[RegionPair]) -> tuple[str, ...]:
     """Write the settings of the tracker that the pairs ask for, as lines of TOML for ``--config``.
 
+    The tracker widens the smallest detectable change by the intervals of both volumes
+    (`TrackingSettings.interval_weight`): what these stand for in the pairs is taken off.
+
     Raises
     ------
     InputError
         If there are too few pairs with edema.
     """
     even = partial(even_volume_ml, settings=TrackingSettings())
-    large = [pair.difference_ml / even(pair.mean_ml) for pair in pairs if pair.mean_ml >= LESION_ML]
-    small = [pair.difference_ml for pair in pairs if LEAST_ML <= pair.mean_ml < LESION_ML]
+    large = [(pair, even(pair.mean_ml)) for pair in pairs if pair.mean_ml >= LESION_ML]
+    small = [(pair, 1.0) for pair in pairs if LEAST_ML <= pair.mean_ml < LESION_ML]
     if len(large) < _LEAST_PAIRS:
         raise InputError(
             f"{len(large)} repeated regions hold {LESION_ML:g} mL of edema or more; "
             f"at least {_LEAST_PAIRS} are needed for a smallest detectable change"
         )
-    share = min(1.0, _NORMAL * _scatter(large))
-    lines = ["[tracking]", f"change_fraction = {share:.3f}"]
+    lines = ["[tracking]", f"change_fraction = {min(1.0, _smallest(large)):.3f}"]
     if len(small) >= _LEAST_PAIRS:
-        lines.append(f"change_ml = {max(0.01, _NORMAL * _scatter(small)):.3f}")
+        lines.append(f"change_ml = {max(0.01, _smallest(small)):.3f}")
     return tuple(lines)
+
+
+def _smallest(pairs: Sequence[tuple[RegionPair, float]]) -> float:
+    """Give the smallest detectable change, in the unit of each pair, beyond what its intervals tell."""
+    whole = _NORMAL * _scatter([pair.difference_ml / unit for pair, unit in pairs])
+    weight = TrackingSettings().interval_weight
+    own = float(np.median([weight * pair.interval_ml / unit for pair, unit in pairs]))
+    return sqrt(max(0.0, whole**2 - own**2))
 
 
 def repeat_to(out: Path, root: Path, *, overwrite: bool = False) -> tuple[str, ...]:

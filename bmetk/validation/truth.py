@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import hypot
 
 from bmetk import __version__
+from bmetk.config import Settings
 from bmetk.edema import EdemaSettings
 from bmetk.edema.uncertainty import detection_limit_ml
 from bmetk.exam import Exam, ExamResult, Patient, RegionMeasurement
 from bmetk.image import Grid
 from bmetk.simulate.spec import SimulatedExam
 from bmetk.simulate.truth import measure_truth
+
+_USUAL_INTERVALS = 0.45
+"""Half widths of two volumes' intervals, joined, as a share of their mean: the median of repeated regions."""
+
+
+def settings_of_truth(settings: Settings) -> Settings:
+    """Give the settings by which true courses are told.
+
+    What is too small a change to be detected is `unchanged`. True volumes have no intervals; what those of
+    found ones usually widen the smallest detectable change by goes into its share of the volume.
+    """
+    told = settings.tracking
+    share = hypot(told.change_fraction, told.interval_weight * _USUAL_INTERVALS)
+    return replace(settings, tracking=replace(told, change_fraction=min(share, 1.0)))
 
 
 def exam_of(simulated: SimulatedExam, pseudonym: str) -> Exam:

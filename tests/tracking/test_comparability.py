@@ -25,8 +25,8 @@ def knee(days: int, edema_ml: float, protocol: Protocol = USUAL, coverage: float
     return replace(result, protocols={"fluid": protocol})
 
 
-def failed(result: ExamResult) -> ExamResult:
-    return replace(result, quality=(Check("fat_suppression", CheckStatus.FAIL, 0.4, "fat is bright"),))
+def failed(result: ExamResult, share: float | None = 0.6) -> ExamResult:
+    return replace(result, quality=(Check("fat_suppression", CheckStatus.FAIL, share, "fat is bright"),))
 
 
 def last(*results: ExamResult) -> Event:
@@ -68,6 +68,14 @@ def test_failed_fat_suppression_refuses_the_comparison_and_says_why() -> None:
     (refused,) = timeline.not_compared
     assert (refused.region, refused.date) == ("patella", DAY + timedelta(60))
     assert "fat suppression failed" in refused.reasons[0]
+
+
+def test_fat_that_escaped_in_part_lowers_the_confidence_and_is_said() -> None:
+    sure, less = last(knee(0, 8.0), knee(60, 6.0)), last(knee(0, 8.0), failed(knee(60, 6.0), share=0.3))
+    assert less.reasons == (f"fat suppression failed in part on {DAY + timedelta(60)}",)
+    assert abs(less.change_over_sdc) < abs(sure.change_over_sdc)
+    assert (less.comparable, less.probability) == (True, None)
+    assert track([knee(0, 8.0), failed(knee(60, 6.5), share=None)]).not_compared
 
 
 def test_a_decisive_change_is_told_where_fat_suppression_failed_but_without_a_probability() -> None:

@@ -12,6 +12,7 @@ from bmetk.config import Settings
 from bmetk.tracking import EventKind, track
 from bmetk.validation.courses import (
     ChangeScore,
+    Habit,
     MeasurementError,
     random_course,
     results_of,
@@ -23,7 +24,7 @@ from bmetk.validation.tracking import TrackerScores, tracker_figures
 from tests.tracking.courses import COURSES
 
 SEEDS = range(40)
-NONE = MeasurementError(share=0.0, floor_ml=0.0, speck_chance=0.0)
+NONE = MeasurementError(error=0.0, speck_chance=0.0)
 
 
 def test_the_same_seed_draws_the_same_course_and_another_one_another() -> None:
@@ -55,14 +56,26 @@ def test_with_the_measured_error_the_tracker_reads_forty_courses() -> None:
 
 def test_the_error_is_what_it_says() -> None:
     rng = np.random.default_rng(1)
-    found = np.array([MeasurementError().measure(10.0, rng)[0] for _ in range(2000)])
+    error = MeasurementError(spread=0.0)
+    found, low, high = np.array([error.measure(10.0, rng) for _ in range(4000)]).T
+    half_ml = 0.2 * 10.0 + 0.28 * np.sqrt(10.0)
     assert found.mean() == pytest.approx(10.0, abs=0.05)
-    assert found.std() == pytest.approx(np.hypot(0.5, 0.35), rel=0.1)
+    assert found.std() == pytest.approx(0.28 * half_ml, rel=0.1)
+    assert np.median(high - low) / 2 == pytest.approx(half_ml, rel=0.02)
+
+
+def test_the_exams_of_one_lesion_err_alike() -> None:
+    rng, error = np.random.default_rng(2), MeasurementError(spread=0.0)
+    pairs = []
+    for _ in range(3000):
+        habit = Habit.draw(rng)
+        pairs.append([error.measure(10.0, rng, habit)[0] for _ in range(2)])
+    assert np.corrcoef(np.array(pairs).T)[0, 1] == pytest.approx(error.steady, abs=0.05)
 
 
 @pytest.mark.parametrize(
     ("factor", "kind", "share"),
-    [(1.0, EventKind.UNCHANGED, 0.93), (1.3, EventKind.INCREASED, 0.86), (0.7, EventKind.DECREASED, 0.9)],
+    [(1.0, EventKind.UNCHANGED, 0.9), (1.3, EventKind.INCREASED, 0.9), (0.7, EventKind.DECREASED, 0.9)],
 )
 def test_a_week_changes_nothing_and_thirty_percent_is_a_change(
     factor: float, kind: EventKind, share: float
@@ -76,17 +89,17 @@ def test_the_published_courses_are_told_through_the_measured_error(case: str) ->
     """Ten times each: every event, and each migration by day and side; of two like ones either may lead."""
     from dataclasses import replace
 
-    true, error = track(COURSES[case].exams), MeasurementError(speck_chance=0.0, small_share=0.1)
+    true, error = track(COURSES[case].exams), MeasurementError(speck_chance=0.0)
     rng = np.random.default_rng(5)
     for _ in range(10):
         measured = []
-        common: dict[tuple[object, str], float] = defaultdict(lambda: float(rng.normal()))
+        habits: dict[tuple[object, str], Habit] = defaultdict(lambda: Habit.draw(rng))
         for result in COURSES[case].exams:
             rows = []
             for row in result.measurements:
                 place = (row.side, row.region)
-                found, low, high = error.measure(row.edema_ml or 0.0, rng, common[place])
-                bone_ml = 3.0 if "phalanx" in row.region else row.bone_ml  # of a toe's own size
+                found, low, high = error.measure(row.edema_ml or 0.0, rng, habits[place])
+                bone_ml = 2.0 if "phalanx" in row.region else row.bone_ml  # of a toe's own size
                 rows.append(
                     replace(row, edema_ml=found, edema_ml_low=low, edema_ml_high=high, bone_ml=bone_ml)
                 )

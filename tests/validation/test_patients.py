@@ -125,7 +125,7 @@ def test_large_changes_and_lesions_a_week_apart_are_counted() -> None:
 
 def test_a_comparison_that_was_refused_is_told_apart() -> None:
     true = [knee(0, patella=9.0), knee(3, patella=7.2)]
-    check = Check("fat_suppression", CheckStatus.FAIL, 0.4, "fat is bright")
+    check = Check("fat_suppression", CheckStatus.FAIL, 0.6, "fat is bright")
     compared = compare_courses("p", [true[0], replace(true[1], quality=(check,))], true, Settings())
     assert [(row.told, row.true, row.refused) for row in compared.rows] == [
         ("baseline", "baseline", False),

@@ -45,6 +45,17 @@ def test_small_lesions_ask_for_millilitres_and_large_ones_for_a_share() -> None:
     assert settings["change_fraction"] == pytest.approx(1.96 * 0.1, rel=0.05)
 
 
+def test_what_the_intervals_tell_of_a_change_is_not_counted_twice() -> None:
+    half_ml = 3.0
+    wide = [replace(pair, interval_ml=half_ml) for pair in pairs(2000, 8.0, 0.1)]
+    share = tomllib.loads("\n".join(tracking_lines(wide)))["tracking"]["change_fraction"]
+    told = TrackingSettings().interval_weight * half_ml / 8.0
+    assert share == pytest.approx(np.sqrt((1.96 * 0.1) ** 2 - told**2), rel=0.05)
+    row = replace(small_result().measurements[0], edema_ml=8.0, edema_ml_low=6.0, edema_ml_high=12.0)
+    exam = replace(small_result(), measurements=(row,))
+    assert [pair.interval_ml for pair in pairs_of_results(exam, exam)] == pytest.approx([3.0 * np.sqrt(2)])
+
+
 def test_the_tracker_s_defaults_are_those_of_the_packaged_repeats() -> None:
     pairs = packaged_pairs()
     settings = tomllib.loads("\n".join(tracking_lines(pairs)))["tracking"]
@@ -76,7 +87,8 @@ def test_too_few_repeats_are_refused() -> None:
 def _save_pair(folder: Path, ml: tuple[float, float]) -> None:
     result = small_result()
     for number, volume in enumerate(ml):
-        rows = tuple(replace(row, coverage=1.0, edema_ml=volume) for row in result.measurements[:1])
+        row = replace(result.measurements[0], edema_ml=volume, edema_ml_low=volume, edema_ml_high=volume)
+        rows = (replace(row, coverage=1.0),)
         save_result(replace(result, measurements=rows), folder / f"scan_{number}")
 
 
