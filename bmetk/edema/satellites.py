@@ -78,7 +78,8 @@ def without_satellites(
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
-        if reason in _OPEN and piece.bone in kinds.not_red:
+        small = piece.volume_ml < settings.belief.large_ml  # what is larger shows its own signals
+        if reason in _OPEN and small and piece.bone in kinds.not_red:
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped
 

@@ -54,7 +54,7 @@ class TrackingSettings:
     doubt_ratio: float = 4.0
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
-    change_ml: float = 0.233
+    change_ml: float = 0.234
     change_fraction: float = 0.113
     even_ml: float = 17.0
     interval_weight: float = 0.2
@@ -169,7 +169,7 @@ def smallest_detectable_change_ml(
 def even_volume_ml(volume_ml: float, settings: TrackingSettings) -> float:
     """Volume that the scatter of repeated exams is a fixed share of, mL.
 
-    In 95 repeated regions of development exams the share of the volume itself falls from 14 % at 5 to 20 mL
-    to 7 % above 30 mL.
+    Of 99 repeated regions of development exams those of 5 to 20 mL differ by 13 % of the volume, those above
+    30 mL by 3 %.
     """
     return min(volume_ml, sqrt(settings.even_ml * volume_ml))
