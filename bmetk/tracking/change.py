@@ -46,7 +46,7 @@ class TrackingSettings:
     detection_fraction: float = 0.01
     speck_ml: float = 0.4
     speck_fraction: float = 0.12
-    sure_share: float = 0.16
+    sure_share: float = 0.25
     rest_share: float = 0.1
     sure_ml: float = 3.0
     sure_fraction: float = 0.15
