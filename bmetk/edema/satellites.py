@@ -78,10 +78,14 @@ def without_satellites(
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
-        small = piece.volume_ml < settings.belief.large_ml  # what is larger shows its own signals
-        if reason in _OPEN and small and piece.bone in kinds.not_red:
+        if reason in _OPEN and piece.bone in kinds.not_red and _may_be_left_over(piece, settings):
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped
+
+
+def _may_be_left_over(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is too small to show its own signals, or stands out of its bone's scatter."""
+    return piece.volume_ml < settings.belief.large_ml or piece.deviations >= settings.red.deviations
 
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:

@@ -376,19 +376,20 @@ def test_where_some_fat_escapes_the_network_must_be_surer_of_what_lost_little_t1
 
 
 @pytest.mark.parametrize(
-    ("box", "t1", "unsuppressed", "fatty", "open_to_doubt"),
+    ("box", "noise", "t1", "unsuppressed", "fatty", "open_to_doubt"),
     [
-        (SPECK, 0.8, 0.0, (2,), True),
-        (SPECK, 0.97, 0.0, (2,), True),
-        (SPECK, 0.97, 0.5, (2,), False),
-        (SPECK, 0.8, 0.0, (), False),
-        (BESIDE, 0.8, 0.0, (2,), False),
+        (SPECK, 1.0, 0.8, 0.0, (2,), True),
+        (SPECK, 1.0, 0.97, 0.0, (2,), True),
+        (SPECK, 1.0, 0.97, 0.5, (2,), False),
+        (SPECK, 1.0, 0.8, 0.0, (), False),
+        (BESIDE, 1.0, 0.8, 0.0, (2,), False),
+        (BESIDE, 0.4, 0.8, 0.0, (2,), True),
     ],
 )
-def test_what_is_small_may_be_the_rest_of_a_lesion_and_fat_and_red_marrow_may_not(
-    box: Box, t1: float, unsuppressed: float, fatty: tuple[int, ...], open_to_doubt: bool
+def test_what_is_small_or_stands_out_may_be_the_rest_of_a_lesion_and_fat_and_red_marrow_may_not(
+    box: Box, noise: float, t1: float, unsuppressed: float, fatty: tuple[int, ...], open_to_doubt: bool
 ) -> None:
-    edema, signals, volume = scene([(box, 1.5, t1)], noise=1.0, likely=0.55, unsuppressed=unsuppressed)
+    edema, signals, volume = scene([(box, 1.5, t1)], noise=noise, likely=0.55, unsuppressed=unsuppressed)
     kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())
     assert not kept.any()
     assert np.array_equal(doubtful, edema & open_to_doubt)
