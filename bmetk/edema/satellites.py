@@ -49,7 +49,7 @@ _FAINT = "faint beside a lesion"
 _END = "end of a bone"
 _DRY = "little water"
 _ALONE = "in one slice alone"
-_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _BESIDE, _ALONE})
+_OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _ALONE})
 """Reasons that an earlier exam can overrule in bones without red marrow: what looks so may be what is left of
 a lesion, in a ray or a toe like a vessel or a tendon."""
 

@@ -150,8 +150,8 @@ def smallest_detectable_change_ml(
     """Change of volume that must be passed before it is called a change, mL.
 
     The larger of a floor and a share of the mean volume, joined in quadrature with the part of
-    both intervals that does not cancel between two exams. The share is 1.96 times the standard deviation of
-    the differences of repeated exams, over their mean (Bland and Altman 1986,
+    both intervals that does not cancel between two exams. The share is, beyond that part, 1.96 times the
+    standard deviation of the differences of repeated exams, over their mean (Bland and Altman 1986,
     doi:10.1016/S0140-6736(86)90837-8) or, above ``even_ml``, over `even_volume_ml` of it, in the simulated
     ones that come with the package; `bmetk validate --repeat` measures it on a site's own.
 
