@@ -216,6 +216,11 @@ class RegionMeasurement:
     grade: int | None = None
 
 
+def half_width_ml(low_ml: float | None, high_ml: float | None) -> float:
+    """Give half the width of a volume's interval, mL; 0 where none is given."""
+    return 0.0 if low_ml is None or high_ml is None else max(0.0, high_ml - low_ml) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class Lesion:
     """One connected piece of edema in one bone.

@@ -123,9 +123,9 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
-    may_be_thin = piece.bone in kinds.fatty
-    outermost = piece.end > 1 and not (may_be_thin and piece.likely >= settings.red.probability)
-    if outermost or (settings.small.last_slice_share <= piece.end <= 1 and not may_be_thin):
+    fatty = piece.bone in kinds.fatty
+    outermost = piece.end > 1 and not (fatty and piece.likely >= settings.red.probability)
+    if outermost or (settings.small.last_slice_share <= piece.end <= 1 and not fatty):
         return _END
     if piece.ring:
         return _RING

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bmetk.anatomy import Joint, Side
-from bmetk.exam import Protocol, SkippedExam
+from bmetk.exam import Protocol, SkippedExam, half_width_ml
 from bmetk.tracking.clinical import ClinicalEntry
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Relation(StrEnum):
 class TimelineExam:
     """One exam of the course; ``name`` is its folder, unique within the timeline.
 
-    ``fluid`` tells how its fluid-sensitive series was acquired; ``doubts`` name what makes its volumes unfit
-    for comparison.
+    ``fluid`` tells how its fluid-sensitive series was acquired; ``doubts`` name what makes its volumes less
+    fit for comparison, or unfit.
     """
 
     name: str
@@ -88,9 +88,7 @@ class RegionPoint:
     @property
     def half_interval_ml(self) -> float:
         """Half the width of the volume's interval, mL; 0 where none is given."""
-        if self.edema_ml_low is None or self.edema_ml_high is None:
-            return 0.0
-        return max(0.0, self.edema_ml_high - self.edema_ml_low) / 2
+        return half_width_ml(self.edema_ml_low, self.edema_ml_high)
 
 
 @dataclass(frozen=True, slots=True)

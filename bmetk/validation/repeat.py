@@ -21,7 +21,7 @@ import pandas as pd
 
 from bmetk import __version__
 from bmetk.errors import InputError
-from bmetk.exam import ExamResult, RegionMeasurement
+from bmetk.exam import ExamResult, half_width_ml
 from bmetk.export import load_result, whole_folder
 from bmetk.tracking import TrackingSettings
 from bmetk.tracking.change import even_volume_ml
@@ -111,14 +111,8 @@ def pairs_of_results(first: ExamResult, second: ExamResult) -> Iterator[RegionPa
         if again is None or row.edema_ml is None or again.edema_ml is None:
             continue
         if abs(row.coverage - again.coverage) <= _SAME_VIEW:
-            interval_ml = hypot(*(_half_interval_ml(one) for one in (row, again)))
+            interval_ml = hypot(*(half_width_ml(one.edema_ml_low, one.edema_ml_high) for one in (row, again)))
             yield RegionPair(first.exam.joint, row.region, row.edema_ml, again.edema_ml, interval_ml)
-
-
-def _half_interval_ml(row: RegionMeasurement) -> float:
-    if row.edema_ml_low is None or row.edema_ml_high is None:
-        return 0.0
-    return (row.edema_ml_high - row.edema_ml_low) / 2
 
 
 def packaged_pairs() -> tuple[RegionPair, ...]:

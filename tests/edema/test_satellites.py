@@ -42,6 +42,13 @@ def scene(
     return edema, Signals(likely_of, contrast, water_share * contrast, t1, noise_of, fat_of), volume
 
 
+def left_of(
+    edema: BoolArray, signals: Signals, volume: MarrowVolume, kinds: MarrowKinds = MarrowKinds()
+) -> BoolArray:
+    """Tell what is left of a mask by the usual rules."""
+    return without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
+
+
 def run(
     contrast_beside: float,
     t1_beside: float,
@@ -86,7 +93,7 @@ def test_a_sharp_lesion_of_an_end_may_have_less_water_for_the_t1_lost(
     edema, signals, volume = scene([(whole, 2.0, 0.7)], yellow=True, likely=0.7, noise=noise)
     assert signals.t1 is not None
     signals.water[whole], signals.t1[~edema] = water, around
-    assert without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0].any() == kept
+    assert left_of(edema, signals, volume).any() == kept
 
 
 def test_a_weaker_lesion_that_lost_as_much_less_t1_is_kept() -> None:
@@ -188,7 +195,7 @@ def test_a_large_piece_that_the_network_doubts_is_kept_where_its_water_is_clear(
     noise: float, kept: bool
 ) -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.6)], likely=0.55, water_share=0.12, noise=noise)
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found.any() == kept
 
 
@@ -203,7 +210,7 @@ def test_a_large_doubted_piece_wetter_than_muscle_is_believed_where_no_red_marro
     fatty: tuple[int, ...], share: float, kept: bool
 ) -> None:
     edema, signals, volume = scene([(LESION, 1.0, 0.8)], likely=0.5, water_share=share)
-    assert without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0].any() == kept
+    assert left_of(edema, signals, volume, MarrowKinds(fatty)).any() == kept
 
 
 def test_a_faint_speck_beside_a_lesion_is_not_believed() -> None:
@@ -250,7 +257,7 @@ def test_a_small_piece_no_wetter_for_its_lost_t1_than_the_lesion_is_no_vessel(
 ) -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.6), (SPECK, 6.0, 0.6)], likely=0.78, water_share=0.18)
     signals.water[LESION] = lesion_water * 6.0
-    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
     assert found[SPECK].any() == kept
 
 
@@ -275,7 +282,7 @@ def test_what_is_likely_is_no_tendon_in_a_ray_or_several_slices_and_in_a_ray_no_
     edema, signals, volume = scene([(LESION, 9.0, 0.6), (small, 6.0, t1)], likely=likely, water_share=share)
     for thin, expected in (((), elsewhere), ((2,), in_ray)):
         kinds = MarrowKinds((1, 2), thin=thin)
-        found = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
+        found = left_of(edema, signals, volume, kinds)
         assert found[small].any() == expected
 
 
@@ -288,20 +295,20 @@ def test_what_fills_a_bone_s_end_and_is_darker_than_the_marrow_around_is_no_red_
     assert signals.t1 is not None
     signals.t1[~edema] = around
     volume.yellow[:, :, 22:] = False
-    assert without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0].any() == kept
+    assert left_of(edema, signals, volume).any() == kept
 
 
 @pytest.mark.parametrize(("likely", "kept"), [(0.75, False), (0.8, True)])
 def test_where_no_muscle_tells_water_a_likely_piece_is_no_vessel(likely: float, kept: bool) -> None:
     edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=likely, water_share=0.0)
-    assert without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0].any() == kept
+    assert left_of(edema, signals, volume, MarrowKinds((1, 2))).any() == kept
 
 
 def test_a_small_bright_piece_of_an_unknown_bone_is_no_vessel_for_the_network_s_doubt() -> None:
     edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=0.78)
-    kept = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+    kept = left_of(edema, signals, volume, MarrowKinds((), (1, 2)))
     assert kept.any()
-    assert not without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0].any()
+    assert not left_of(edema, signals, volume, MarrowKinds((1, 2))).any()
 
 
 @pytest.mark.parametrize(
@@ -325,7 +332,7 @@ def test_what_lost_little_t1_must_be_likely_in_a_bone_of_unknown_name(
     t1: float, likely: float, kept: bool
 ) -> None:
     edema, signals, volume = scene([(LESION, 6.0, t1)], likely=likely)
-    found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds((), (1, 2)))
     assert found.any() == kept
 
 
@@ -340,7 +347,7 @@ def test_a_doubted_lesion_that_stands_clear_is_no_fat_for_its_much_water() -> No
     box = (slice(1, 7), slice(5, 35), slice(2, 28))
     for t1, kept in ((0.84, True), (0.88, False)):
         edema, signals, volume = scene([(box, 5.0, t1)], likely=0.55, water_share=0.18)
-        found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+        found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
         assert found.any() == kept
 
 
@@ -349,11 +356,11 @@ def test_a_small_lonely_piece_that_the_network_doubts_is_not_believed() -> None:
     kinds = MarrowKinds((1, 2))
     for likely, kept in ((0.5, False), (0.7, True)):
         edema, signals, volume = scene([(small, 5.0, 0.6)], likely=likely)
-        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
+        assert left_of(edema, signals, volume, kinds).any() == kept
     large = (slice(1, 7), slice(5, 35), slice(2, 28))
     for likely, kept in ((0.5, False), (0.62, True)):
         edema, signals, volume = scene([(large, 5.0, 0.6)], likely=likely, water_share=0.08)
-        assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == kept
+        assert left_of(edema, signals, volume, kinds).any() == kept
 
 
 @pytest.mark.parametrize(("around", "kept"), [(1.0, False), (1.15, True)])
@@ -361,7 +368,7 @@ def test_much_water_is_no_fat_where_the_marrow_around_has_far_more_t1(around: fl
     large = (slice(1, 7), slice(5, 35), slice(2, 24))
     edema, signals, volume = scene([(large, 6.0, 0.88)], likely=0.86, water_share=0.12, unsuppressed=0.08)
     signals.t1[~edema] = around
-    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
     assert found.any() == kept
 
 
@@ -405,7 +412,7 @@ def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow_if_it_is_wet
         [(LESION, 6.0, 0.6), (BESIDE, 2.0, 0.6)], water_share=water_share, likely=0.8
     )
     volume.yellow[..., 40 : 40 + round(10 * share)] = True
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found[BESIDE].any() == kept
 
 
@@ -454,7 +461,7 @@ def test_what_fills_a_bone_s_end_need_only_be_twice_as_bright_as_the_other_side(
     volume.yellow[..., :10] = True
     volume.bones[volume.bones == 2] = 101
     signals.contrast[volume.bones == 101] = 0.7
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found.any() == kept
 
 
@@ -466,7 +473,7 @@ def test_an_end_that_stands_far_out_is_no_red_marrow_for_the_little_t1_it_lost(
     for likely in (0.7, 0.62):
         edema, signals, volume = scene([(whole, 1.6, 0.89)], likely=likely, noise=noise, water_share=0.13)
         volume.yellow[..., :17] = True
-        found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+        found = left_of(edema, signals, volume)
         assert found.any() == kept
 
 
@@ -491,7 +498,7 @@ def test_what_the_other_side_does_not_have_is_no_fat_that_stir_left() -> None:
         edema, signals, volume = scene([(LESION, 0.7, 0.98)], likely=0.88, water_share=0.3)
         volume.bones[volume.bones == 2] = 101
         signals.contrast[volume.bones == 101] = other
-        found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+        found = left_of(edema, signals, volume)
         assert found.any() == kept
 
 
@@ -507,7 +514,7 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
     kept, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
     assert not kept.any()
     assert dropped_ml == {"end of a bone": pytest.approx(0.4)}
-    thin = without_satellites(edema, signals, volume, MarrowKinds((2,)), EdemaSettings())[0]
+    thin = left_of(edema, signals, volume, MarrowKinds((2,)))
     assert thin.any()  # a toe or a ray may be one slice wide
 
 
@@ -526,7 +533,7 @@ def test_what_the_outermost_slice_of_the_series_alone_shows_must_be_likely_and_n
 ) -> None:
     edema, signals, volume = scene([((slice(*slices), *BESIDE[1:]), 5.0, 0.6)], likely=likely)
     for fatty, expected in (((), kept), ((2,), kept_without_red_marrow)):
-        found = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0]
+        found = left_of(edema, signals, volume, MarrowKinds(fatty))
         assert found.any() == expected
 
 
@@ -538,7 +545,7 @@ def test_mostly_in_an_end_and_wetter_than_red_marrow_it_may_have_lost_little_t1(
 ) -> None:
     edema, signals, volume = scene([(LESION, 0.9, 0.91)], likely=0.8, water_share=water_share, noise=0.3)
     volume.yellow[:, :, 10:] = yellow
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found.any() == kept
 
 
@@ -552,7 +559,7 @@ def test_near_much_bright_fat_what_is_unlikely_must_have_lost_more_t1(
     scanned = {"unsuppressed": unsuppressed, "likely": likely, "water_share": 0.2}
     edema, signals, volume = scene([(BESIDE, 2.0, t1), (LESION, 4.0, 0.6)], **scanned)  # type: ignore[arg-type]
     signals.likely[LESION] = 0.95
-    found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
     assert found[BESIDE].any() == kept
 
 
@@ -563,7 +570,7 @@ def test_what_is_no_lesion_itself_vouches_for_no_other_piece() -> None:
             [(LESION, contrast, 0.6), (speck, 3.0, 0.6)], water_share=0.2, noise=0.5
         )
         signals.likely[LESION], signals.likely[speck] = 0.7, 0.62
-        found = without_satellites(edema, signals, volume, MarrowKinds((2,)), EdemaSettings())[0]
+        found = left_of(edema, signals, volume, MarrowKinds((2,)))
         assert (found[LESION].any(), found[speck].any()) == (kept, kept)
 
 
@@ -572,7 +579,7 @@ def test_what_fills_the_end_of_a_bone_is_no_red_marrow_beside_it(slices: int, ke
     whole = (slice(0, slices), slice(0, 40), slice(0, 30))
     edema, signals, volume = scene([(whole, 1.2, 0.92)], likely=0.74, water_share=0.25)
     volume.yellow[:, :, :10] = True
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found.any() == kept
 
 
@@ -587,7 +594,7 @@ def test_amid_bright_fat_what_is_darker_on_t1_than_the_marrow_around_is_no_fat(
     edema, signals, volume = scene(pieces, likely=0.62, unsuppressed=0.6, yellow=yellow, water_share=0.2)
     lesion = np.zeros_like(edema)
     lesion[LESION] = True
-    found = without_satellites(lesion, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+    found = left_of(lesion, signals, volume, MarrowKinds((1, 2)))
     assert found.any() == kept
 
 
@@ -602,7 +609,7 @@ def test_what_touches_a_lesion_and_is_as_bright_as_the_other_side_is_judged_apar
     volume.bones[volume.bones == 2] = 101
     signals.contrast[volume.bones == 101] = other_side
     signals.likely[beside] = 0.85
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found[2:6, 8:22, 6:12].all()
     assert found[2:6, 8:22, 17:23].any() == kept
 
@@ -621,7 +628,7 @@ def test_where_both_sides_are_as_bright_it_is_red_marrow_however_likely(
     signals.contrast[volume.bones == 101] = other_side
     for yellow in (False, True):
         volume.yellow[:] = yellow
-        found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+        found = left_of(edema, signals, volume)
         assert found.any() == (kept or yellow)
 
 
@@ -634,7 +641,7 @@ def test_beside_a_lesion_what_is_brighter_than_the_other_side_is_no_red_marrow(
     other = (slice(0, 8), slice(30, 40), slice(0, 30))
     volume.bones[other] = 102
     signals.contrast[other] = other_side
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found[LESION].all()
     assert found[BESIDE].any() == kept
 
@@ -656,7 +663,7 @@ def test_as_bright_as_the_other_side_it_may_be_edema_where_that_side_has_a_sure_
     volume.bones[volume.bones == 2] = 101
     signals.likely[left], signals.water[left] = likely, water_share * 4.0
     volume.yellow[:, :, 45:] = True
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found[LESION].any() == kept
 
 
@@ -668,7 +675,7 @@ def test_an_end_darker_than_the_marrow_around_is_no_fat_however_dim_the_referenc
         )
         edema[:] = False
         edema[LESION] = True
-        found = without_satellites(edema, signals, volume, MarrowKinds((1, 2)), EdemaSettings())[0]
+        found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
         assert found.any() == kept
 
 
@@ -676,7 +683,7 @@ def test_in_the_pelvis_what_hardly_leaves_the_scatter_is_red_marrow_for_all_its_
     for noise, likely, kept in ((1.5, 0.88, True), (2.5, 0.88, False), (2.5, 0.92, True)):
         edema, signals, volume = scene([(LESION, 6.0, 0.6)], noise=noise, likely=likely, water_share=0.12)
         for kinds, left in ((MarrowKinds(red=(1,)), kept), (MarrowKinds(), True)):
-            assert without_satellites(edema, signals, volume, kinds, EdemaSettings())[0].any() == left
+            assert left_of(edema, signals, volume, kinds).any() == left
 
 
 @pytest.mark.parametrize(("contrast", "t1", "kept"), [(2.0, 0.5, False), (2.0, 0.85, True), (5.0, 0.5, True)])
@@ -685,7 +692,7 @@ def test_a_ray_that_lost_much_t1_for_its_contrast_is_dark_for_its_cortex(
 ) -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, contrast, t1)], water_share=0.3)
     for kinds, left in ((MarrowKinds((1, 2), thin=(2,)), kept), (MarrowKinds((1, 2)), True)):
-        believed = without_satellites(edema, signals, volume, kinds, EdemaSettings())[0]
+        believed = left_of(edema, signals, volume, kinds)
         assert believed[LESION].all()
         assert believed[BESIDE].any() == left
 
@@ -695,7 +702,7 @@ def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_clear_lesion_can_b
     for lesion, kept in ((None, True), (LESION, False), (soft_lesion, True)):
         pieces = [(lesion, 6.0, 0.6)] if lesion else []
         edema, signals, volume = scene([*pieces, (SPECK, 6.0, 0.45)], water_share=0.05)
-        found = without_satellites(edema, signals, volume, MarrowKinds((), (1, 2)), EdemaSettings())[0]
+        found = left_of(edema, signals, volume, MarrowKinds((), (1, 2)))
         assert found[SPECK].any() == kept
 
 
@@ -793,7 +800,7 @@ def test_a_lesion_of_a_small_bone_may_have_little_water_where_it_is_darker_than_
     edema, signals, volume = scene([(LESION, 1.5, 0.75)], likely=likely, water_share=0.1)
     assert signals.t1 is not None
     signals.t1[~edema] = around
-    found = without_satellites(edema, signals, volume, MarrowKinds(fatty), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds(fatty))
     assert found.any() == kept
 
 
@@ -808,7 +815,7 @@ def test_near_a_little_bright_fat_what_is_beyond_doubt_may_have_lost_little_t1(
     edema, signals, volume = scene(
         [(LESION, 2.0, 0.93)], unsuppressed=unsuppressed, likely=likely, noise=noise, water_share=0.25
     )
-    found = without_satellites(edema, signals, volume, MarrowKinds((1,)), EdemaSettings())[0]
+    found = left_of(edema, signals, volume, MarrowKinds((1,)))
     assert found.any() == kept
 
 
@@ -830,7 +837,7 @@ def test_the_network_may_doubt_what_is_clear_in_the_end_of_a_bone(
     )
     assert signals.t1 is not None
     signals.t1[~edema] = 0.8
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found.any() == kept
 
 
@@ -845,6 +852,6 @@ def test_what_is_like_a_sure_lesion_of_its_bone_is_more_of_it_beyond_the_growth_
     beyond = (slice(2, 5), slice(28, 38), slice(5, 17))
     edema, signals, volume = scene([(LESION, 6.0, 0.6), (beyond, contrast, t1)], water_share=0.1, likely=0.95)
     signals.likely[beyond] = 0.72
-    found = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())[0]
+    found = left_of(edema, signals, volume)
     assert found[LESION].all()
     assert found[beyond].any() == kept
