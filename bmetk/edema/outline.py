@@ -1,7 +1,8 @@
-"""The outline of lesions: half way between normal marrow and the lesion's own level.
+"""The outline of lesions: half way between the marrow around and the lesion's own level.
 
 The signal of the fluid-sensitive series is linear in the water that replaced fat, so that half its height
-is where half of the lesion's water is, be the lesion strong or weak, sharp or fuzzy. Where lesions are, the
+is where half of the lesion's water is, be the lesion strong or weak, sharp or fuzzy. Red marrow holds water
+before any lesion, so that the height counts from it where a lesion lies in it. Where lesions are, the
 network says (`membership.py`).
 """
 
@@ -24,7 +25,10 @@ from bmetk.image import crop_box
 
 _NORMAL_PROBABILITY = 0.1
 _NORMAL_SHARE = 0.1
-_REACH_PIXELS = 3
+_REACH_PIXELS, _CLEAR_PIXELS = 3, 6
+"""How far the fringe of a lesion reaches, and from where on marrow is clear of it."""
+_LEAST_SHARE_AROUND, _HIGHEST_AROUND = 1e-3, 0.5
+"""Least weight of clear marrow that tells what is around, and the most that is of a lesion's level."""
 _LEAST_PEAK = 1e-3
 _WINDOWS = 2.5
 """Standard deviations at which the window of a lesion's own level ends."""
@@ -42,7 +46,8 @@ class Outline:
     probability : float32, 0 to 1, above one half inside of ``edema``
     doubtful : bool, what was left out and may be what is left of an earlier lesion
     dropped_ml : mL that was left out, by what it is
-    half_height : float32, fluid signal half way up to the lesion nearby; infinite where there is none
+    half_height : float32, fluid signal half way from the marrow around up to the lesion nearby; infinite
+        where there is none
     """
 
     edema: BoolArray
@@ -109,19 +114,22 @@ def outline_lesions(
     strange = np.isin(volume.bones, kinds.unknown)
     core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
-    near = _with_fringe(found) & inside
+    around = np.minimum(_around(contrast, found, volume, kinds, settings), _HIGHEST_AROUND * peak)
+    above = np.where(height > 0, (contrast - around) / (peak - around), height)
+    near = _widened_in_plane(found, _REACH_PIXELS) & inside
     edge = np.where(strange, settings.least_probability, settings.edge_probability)
     wide = strange & (not settings.familiar)
     level = np.where(wide, settings.wide_outline_share, settings.outline_share).astype(np.float32)
     half = near & (height >= level) & (likely >= edge)
     outlined = _believed(half, found & certain, volume, settings)
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
-    edema = grow_alike(believed, signals, volume, kinds, settings) & (believed | ~outlined)
-    scatter = np.hypot(noise / peak, np.float32(settings.uncertain_share))
-    share = special.ndtr((height - level) / scatter)
+    own = _believed(believed & (above >= level), believed & certain, volume, settings)
+    edema = grow_alike(own, signals, volume, kinds, settings) & (believed | ~outlined)
+    scatter = np.hypot(noise / (peak - around), np.float32(settings.uncertain_share))
+    share = special.ndtr((above - level) / scatter)
     probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
     probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    half_height = np.where(near, smooth - contrast + level * peak, np.float32(np.inf))
+    half_height = np.where(near, smooth - contrast + around + level * (peak - around), np.float32(np.inf))
     return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml, half_height)
 
 
@@ -131,9 +139,8 @@ def _believed(
     return with_core(mask, certain, volume.bones, volume.measured, volume.grid, settings)
 
 
-def _with_fringe(mask: BoolArray) -> BoolArray:
-    reached = ndimage.binary_dilation(mask, np.ones((1, 3, 3), bool), iterations=_REACH_PIXELS)
-    return np.asarray(reached)
+def _widened_in_plane(mask: BoolArray, pixels: int) -> BoolArray:
+    return np.asarray(ndimage.binary_dilation(mask, np.ones((1, 3, 3), bool), iterations=pixels))
 
 
 def _above_normal(
@@ -153,6 +160,26 @@ def _above_normal(
             spread = 1.4826 * float(np.median(np.abs(normal - base)))
         contrast[inside], noise[inside] = fluid[inside] - base, spread
     return contrast, noise
+
+
+def _around(
+    contrast: Float32Array,
+    found: BoolArray,
+    volume: MarrowVolume,
+    kinds: MarrowKinds,
+    settings: EdemaSettings,
+) -> Float32Array:
+    """Mean contrast of the marrow around the lesions, by its nearness; 0 in bones that hold no red marrow."""
+    around = np.zeros_like(contrast)
+    clear = ~_widened_in_plane(found, _CLEAR_PIXELS)
+    sigma = [settings.around_window_mm / s for s in volume.grid.spacing_mm]
+    for value in np.setdiff1d(volume.bones[found], kinds.not_red):
+        here = volume.bones == value
+        box = crop_box(here, volume.grid, 0.0)
+        mean, weight = _local_mean(np.maximum(contrast[box], 0), (here & clear)[box], sigma)
+        told = here[box] & (weight > _LEAST_SHARE_AROUND)
+        around[box] = np.where(told, mean, around[box])
+    return around
 
 
 def _height(

@@ -280,7 +280,9 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
 
 
 def _has_ill_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
-    """Tell whether the other side is bright for a sure lesion of its own, far wetter than red marrow."""
+    """Tell whether it is likely, and the other side bright for a sure lesion, far wetter than red marrow."""
+    if piece.likely < settings.side.probability:
+        return False
     there = [it for it in others if it.bone == opposite_value(piece.bone)]
     large = [it for it in there if it.volume_ml >= settings.belief.large_ml]
     return any(is_sure(it, settings) and is_clear(it, settings) for it in large)

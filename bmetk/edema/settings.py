@@ -51,6 +51,7 @@ class EdemaSettings:
     minimal_ml : lesions below this are not believed
     smoothing_mm : standard deviation of the in-plane smoothing before the outline
     level_window_mm : standard deviation of the distance over which a lesion's own level is taken
+    around_window_mm : the same for the marrow around, in bones that may hold red marrow
     core_share : 0 to 1; that level is the mean of what reaches this share of the mean itself; of all in bones
         of unknown name, whose readers draw wide
     outline_share : height between normal marrow and the lesion's own level at which it is outlined
@@ -81,6 +82,7 @@ class EdemaSettings:
     minimal_ml: float = 0.08
     smoothing_mm: float = 0.7
     level_window_mm: float = 6.0
+    around_window_mm: float = 8.0
     core_share: float = 0.8
     outline_share: float = 0.5
     wide_outline_share: float = 0.4
@@ -107,7 +109,8 @@ class EdemaSettings:
                 "edema.edge_probability, least_probability and seed_probability must not fall, got "
                 f"{self.edge_probability}, {self.least_probability} and {self.seed_probability}"
             )
-        if not self.level_window_mm > 0:
-            raise SettingsError(f"edema.level_window_mm must be above 0 mm, got {self.level_window_mm} mm")
+        for name in ("level_window_mm", "around_window_mm"):
+            if not (window_mm := getattr(self, name)) > 0:
+                raise SettingsError(f"edema.{name} must be above 0 mm, got {window_mm} mm")
         if self.threads < 1:
             raise SettingsError(f"edema.threads must be 1 or more, got {self.threads}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import hypot, inf, sqrt
 
 from bmetk.errors import SettingsError
 from bmetk.tracking.timeline import RegionPoint
@@ -23,8 +23,9 @@ class TrackingSettings:
         larger than this
     sure_fraction, rest_fraction : 0 to 1; and counts from this share of the region on; what may be left of a
         lesion from the second
-    doubt_ratio : a volume whose interval reaches above so many times itself is in doubt, however large: it is
-        an island in marrow that looks nearly alike
+    doubt_ratio, doubt_share : a volume whose interval reaches above so many times itself is in doubt, however
+        much of the region it is, unless its interval stays above the second share of itself, 0 to 1: it is an
+        island in marrow that looks nearly alike
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
     resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
     change_ml : mL; no smaller change is called
@@ -52,6 +53,7 @@ class TrackingSettings:
     sure_fraction: float = 0.15
     rest_fraction: float = 0.09
     doubt_ratio: float = 4.0
+    doubt_share: float = 0.33
     minimum_coverage: float = 0.5
     resolved_coverage: float = 0.7
     change_ml: float = 0.234
@@ -70,6 +72,7 @@ class TrackingSettings:
             "rest_share",
             "sure_fraction",
             "rest_fraction",
+            "doubt_share",
             "minimum_coverage",
             "resolved_coverage",
             "change_fraction",
@@ -120,12 +123,13 @@ def may_have_edema(point: RegionPoint, settings: TrackingSettings) -> bool:
 def _is_sure(point: RegionPoint, share: float, fraction: float, settings: TrackingSettings) -> bool:
     """Tell whether the interval stays clear of 0, or the edema is much of a bone too small for that.
 
-    It is not where the interval reaches far above the volume, as in red marrow of which a part passes for
-    edema.
+    Where the interval reaches far above the volume, as in red marrow of which a part passes for edema, it
+    must stay clearer of 0: seven such volumes that were no edema reached below a third of themselves, and one
+    of three that were.
     """
     edema_ml = point.edema_ml or 0.0
     if point.edema_ml_high is not None and point.edema_ml_high > settings.doubt_ratio * edema_ml:
-        return False
+        share, fraction = max(share, settings.doubt_share), inf
     if point.edema_ml_low is None or point.edema_ml_low > share * edema_ml:
         return True
     return edema_ml >= fraction * (point.bone_ml or 0.0)

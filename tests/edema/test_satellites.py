@@ -653,13 +653,19 @@ def test_what_is_as_dark_as_muscle_with_as_little_water_is_no_marrow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("water_share", "likely", "kept"), [(0.25, 0.95, True), (0.1, 0.95, False), (0.25, 0.8, False)]
+    ("own", "water_share", "likely", "kept"),
+    [
+        (0.88, 0.25, 0.95, True),
+        (0.7, 0.25, 0.95, False),
+        (0.88, 0.1, 0.95, False),
+        (0.88, 0.25, 0.8, False),
+    ],
 )
-def test_as_bright_as_the_other_side_it_may_be_edema_where_that_side_has_a_sure_lesion(
-    water_share: float, likely: float, kept: bool
+def test_as_bright_as_the_other_side_what_is_likely_may_be_edema_where_that_side_has_a_sure_lesion(
+    own: float, water_share: float, likely: float, kept: bool
 ) -> None:
     left = (slice(2, 6), slice(5, 25), slice(35, 55))
-    edema, signals, volume = scene([(LESION, 3.0, 0.6), (left, 4.0, 0.6)], likely=0.88, water_share=0.25)
+    edema, signals, volume = scene([(LESION, 3.0, 0.6), (left, 4.0, 0.6)], likely=own, water_share=0.25)
     volume.bones[volume.bones == 2] = 101
     signals.likely[left], signals.water[left] = likely, water_share * 4.0
     volume.yellow[:, :, 45:] = True

@@ -119,11 +119,15 @@ def test_edema_in_doubt_is_told_where_the_next_exam_bears_it_out() -> None:
     assert kinds(doubtful(knee(0, 0.3)), knee(90, 6.0)) == ["new"]
 
 
-@pytest.mark.parametrize(("high_ml", "told"), [(7.0, "new"), (9.0, "")])
-def test_a_part_of_much_that_looks_alike_is_in_doubt_however_much_it_is(high_ml: float, told: str) -> None:
-    exam = knee(90, 2.0)
-    part = replace(exam, measurements=tuple(replace(m, edema_ml_high=high_ml) for m in exam.measurements))
-    assert kinds(knee(0, 0.0), part) == [told] * bool(told)
+@pytest.mark.parametrize(
+    ("low_ml", "high_ml", "told"), [(0.6, 7.0, "new"), (0.6, 9.0, ""), (0.8, 9.0, "new"), (0.4, 7.0, "")]
+)
+def test_a_part_of_much_that_looks_alike_must_stay_clearer_of_0(
+    low_ml: float, high_ml: float, told: str
+) -> None:
+    rows = knee(90, 2.0).measurements
+    part = tuple(replace(row, edema_ml_low=low_ml, edema_ml_high=high_ml) for row in rows)
+    assert kinds(knee(0, 0.0), replace(knee(90, 2.0), measurements=part)) == [told] * bool(told)
     assert kinds(knee(0, 0.0), doubtful(knee(90, 4.0), low_ml=0.8)) == ["new"]
 
 
