@@ -20,7 +20,7 @@ from bmetk.edema.measured import Signals
 from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, widened
 from bmetk.image import crop_box
 
 _NORMAL_PROBABILITY = 0.1
@@ -109,14 +109,16 @@ def outline_lesions(
     found = _believed(enough & inside, certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     if not found.any():
-        below = np.minimum(likely, np.float32(_BELOW_HALF))
-        return Outline(found, below, np.zeros_like(found), {}, np.full_like(smooth, np.inf))
+        return Outline(
+            found, _agreeing(likely, found), np.zeros_like(found), {}, np.full_like(smooth, np.inf)
+        )
     strange = np.isin(volume.bones, kinds.unknown)
     core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
     around = np.minimum(_around(contrast, found, volume, kinds, settings), _HIGHEST_AROUND * peak)
-    above = np.where(height > 0, (contrast - around) / (peak - around), height)
-    near = _widened_in_plane(found, _REACH_PIXELS) & inside
+    own_height = peak - around
+    above = np.where(height > 0, (contrast - around) / own_height, height)
+    near = widened(found, (0, _REACH_PIXELS, _REACH_PIXELS)) & inside
     edge = np.where(strange, settings.least_probability, settings.edge_probability)
     wide = strange & (not settings.familiar)
     level = np.where(wide, settings.wide_outline_share, settings.outline_share).astype(np.float32)
@@ -125,22 +127,24 @@ def outline_lesions(
     believed, doubtful, dropped_ml = without_satellites(outlined, signals, volume, kinds, settings)
     own = _believed(believed & (above >= level), believed & certain, volume, settings)
     edema = grow_alike(own, signals, volume, kinds, settings) & (believed | ~outlined)
-    scatter = np.hypot(noise / (peak - around), np.float32(settings.uncertain_share))
+    scatter = np.hypot(noise / own_height, np.float32(settings.uncertain_share))
     share = special.ndtr((above - level) / scatter)
-    probability = np.where(edema | (near & (likely >= settings.edge_probability)), share, likely)
-    probability = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
-    half_height = np.where(near, smooth - contrast + around + level * (peak - around), np.float32(np.inf))
-    return Outline(edema, np.asarray(probability, np.float32), doubtful & ~edema, dropped_ml, half_height)
+    close = edema | (near & (likely >= settings.edge_probability))
+    probability = _agreeing(np.where(close, share, likely), edema)
+    half_height = np.where(near, smooth - contrast + around + level * own_height, np.float32(np.inf))
+    return Outline(edema, probability, doubtful & ~edema, dropped_ml, half_height)
+
+
+def _agreeing(probability: npt.NDArray[np.floating], edema: BoolArray) -> Float32Array:
+    """Have the probability agree with the outline: above one half inside of it alone."""
+    agreeing = np.where(edema, np.maximum(probability, 0.5), np.minimum(probability, _BELOW_HALF))
+    return np.asarray(agreeing, np.float32)
 
 
 def _believed(
     mask: BoolArray, certain: BoolArray, volume: MarrowVolume, settings: EdemaSettings
 ) -> BoolArray:
     return with_core(mask, certain, volume.bones, volume.measured, volume.grid, settings)
-
-
-def _widened_in_plane(mask: BoolArray, pixels: int) -> BoolArray:
-    return np.asarray(ndimage.binary_dilation(mask, np.ones((1, 3, 3), bool), iterations=pixels))
 
 
 def _above_normal(
@@ -171,7 +175,7 @@ def _around(
 ) -> Float32Array:
     """Mean contrast of the marrow around the lesions, by its nearness; 0 in bones that hold no red marrow."""
     around = np.zeros_like(contrast)
-    clear = ~_widened_in_plane(found, _CLEAR_PIXELS)
+    clear = ~widened(found, (0, _CLEAR_PIXELS, _CLEAR_PIXELS))
     sigma = [settings.around_window_mm / s for s in volume.grid.spacing_mm]
     for value in np.setdiff1d(volume.bones[found], kinds.not_red):
         here = volume.bones == value

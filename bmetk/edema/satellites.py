@@ -262,7 +262,7 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
         return ""
     yellow = is_yellow(piece, settings)
     little = lost_little(piece, settings) and not (yellow and is_end_lesion(piece, settings))
-    both = is_symmetrical(piece, settings) and not _has_ill_partner(piece, others, settings)
+    both = is_symmetrical(piece, settings) and not _is_ill_as_its_partner(piece, others, settings)
     if little or both:
         return _RED if little else _BOTH
     if yellow:
@@ -279,7 +279,7 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
 
 
-def _has_ill_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
+def _is_ill_as_its_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
     """Tell whether it is likely, and the other side bright for a sure lesion, far wetter than red marrow."""
     if piece.likely < settings.side.probability:
         return False
