@@ -207,6 +207,9 @@ class FatRules:
     nearby, nearby_loss, nearby_probability : and where more of the fat nearby than one of the first is not
         suppressed, what has lost less T1 and is less likely in the mean than its partners, but for
         `EndRules.around_loss`
+    sides_contrast : likewise, where more than the second of ``nearby`` is not suppressed, for what has lost
+        less T1 than the first of ``nearby_loss`` and has less than so many times the contrast of the other
+        side: a suppression fails on both sides alike
     """
 
     near_share: float = 0.02
@@ -215,9 +218,11 @@ class FatRules:
     nearby: tuple[float, ...] = (0.4, 0.05, 0.8, 0.2)
     nearby_loss: tuple[float, ...] = (0.3, 0.12, 0.45, 0.2)
     nearby_probability: tuple[float, ...] = (1.1, 0.66, 0.75, 0.5)
+    sides_contrast: float = 1.25
 
     def __post_init__(self) -> None:
         require_shares("edema.fat", self, "near_share", "loss")
+        require_not_negative("edema.fat", self, "sides_contrast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +285,8 @@ class SideRules:
         the other side, is red marrow; what has more than the second is no red marrow beside a lesion
     large_contrast, large_share : what is larger than `BeliefRules.large_ml`, has more contrast than this, and
         so many times that of the other side, is no red marrow and need not be as likely
-    probability : outside of the ends of bones it must be at least so likely
+    probability, large_probability : outside of the ends of bones it must be at least so likely; as the
+        second where the fat nearby is suppressed and it is not as dark as muscle
     wet_share, far_share : with more water for the T1 lost than the second of `RedRules.water_slope`, what
         fills a bone's end need only be the first of these times as bright, and anything the second, and only
         as likely as any lesion
@@ -295,13 +301,14 @@ class SideRules:
     wet_share: float = 2.0
     far_share: float = 4.0
     probability: float = 0.75
+    large_probability: float = 0.7
     water: float = 0.4
     deviations: float = 2.0
     least_ml: float = 5.0
     depth_mm: float = 2.0
 
     def __post_init__(self) -> None:
-        require_shares("edema.side", self, "probability", "water")
+        require_shares("edema.side", self, "probability", "large_probability", "water")
         require_not_negative("edema.side", self, "least_ml", "depth_mm")
 
 
@@ -323,7 +330,8 @@ class EndRules:
         of `RedRules.water_slope`, is no red marrow for the little T1 that it lost
     dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
         than one of these, with less of water's signal than its partner for each share of T1 lost
-    sharp_water_slope : the same for what is darker than the marrow around and stands out by ``deviations``
+    sharp_probability, sharp_water_slope : the same for what is darker than the marrow around and stands out
+        by ``deviations``
     """
 
     share: float = 0.4
@@ -335,6 +343,7 @@ class EndRules:
     deviations: float = 5.0
     dry_probability: tuple[float, float] = (0.9, 0.8)
     dry_water_slope: tuple[float, float] = (0.85, 1.2)
+    sharp_probability: tuple[float, float] = (0.9, 0.7)
     sharp_water_slope: tuple[float, float] = (0.85, 1.0)
 
     def __post_init__(self) -> None:

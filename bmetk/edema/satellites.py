@@ -52,6 +52,8 @@ _ALONE = "in one slice alone"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _ALONE})
 """Reasons that an earlier exam can overrule in bones without red marrow: what looks so may be what is left of
 a lesion, in a ray or a toe like a vessel or a tendon."""
+_OPEN_ENDS = frozenset({_DOUBTFUL, _RED, _DRY})
+"""The same in the ends of bones that may hold red marrow."""
 
 
 def without_satellites(
@@ -78,14 +80,28 @@ def without_satellites(
         if reason:
             kept[piece.box] &= ~piece.inside
             dropped[reason] += piece.volume_ml
-        if reason in _OPEN and piece.bone in kinds.not_red and _may_be_left_over(piece, settings):
+        if _may_be_left_over(piece, reason, kinds, settings):
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped
 
 
-def _may_be_left_over(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is too small to show its own signals, or stands out of its bone's scatter."""
-    return piece.volume_ml < settings.belief.large_ml or piece.deviations >= settings.red.deviations
+def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether what was dropped may be what is left of an earlier lesion.
+
+    In bones without red marrow it must be too small to show its own signals, or stand out of its bone's
+    scatter; in others it must be large and likely in a bone's end, and brighter than the other side or,
+    where that is not seen, than the scatter.
+    """
+    large, stands_out = (
+        piece.volume_ml >= settings.belief.large_ml,
+        piece.deviations >= settings.red.deviations,
+    )
+    if piece.bone in kinds.not_red:
+        return reason in _OPEN and (not large or stands_out)
+    in_end = piece.yellow >= settings.end.share and piece.likely >= settings.end.probability
+    if np.isfinite(piece.other_side):
+        stands_out = piece.contrast >= settings.side.red_contrast[0] * piece.other_side
+    return reason in _OPEN_ENDS and large and in_end and stands_out
 
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:
@@ -142,7 +158,7 @@ def _is_edema_though_dry(piece: Piece, kinds: MarrowKinds, settings: EdemaSettin
     """Tell whether it is likely in a bone's end, or, in a small bone, darker than the marrow around."""
     if piece.bone in kinds.fatty:
         return is_darker(piece, settings) and piece.likely >= settings.belief.lonely_probability
-    return piece.yellow >= settings.end.share and piece.likely >= settings.side.probability
+    return piece.yellow >= settings.end.share and piece.likely >= settings.side.large_probability
 
 
 def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:

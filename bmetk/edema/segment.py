@@ -51,6 +51,8 @@ _THIN_BONES = {Bone.PHALANGES.value: 0.25} | {b.value: 0.4 for b in Bone if b.va
 """Bones too thin for the network, with the share of water from which on they count as wet."""
 _METAPHYSIS_MM = CONDYLE_MM - 28.0
 """How far the regions of the condyles reach beyond the epiphysis: red marrow stops at the growth scar."""
+_TIBIAL_END_MM = 50.0
+"""How far the yellow end of the distal tibia reaches up from the tip of its malleolus."""
 _LARGEST_RATIO = 50.0
 _EARLIER_SHARE = 0.5
 """Least share of a doubtful piece that lies where edema was."""
@@ -263,13 +265,29 @@ def _cropped(
 
 
 def yellow_marrow(named: npt.NDArray[np.uint8], regions: Segmentation, grid: Grid) -> BoolArray:
-    """Mark where marrow is yellow: in the femoral condyles, which reach beyond it, the epiphysis alone."""
-    yellow, beyond = (
+    """Mark where marrow is yellow: of the femoral condyles and the distal tibia, their ends alone."""
+    yellow, beyond, tibia, talus = (
         np.isin(named, [value for value, label in regions.meaning.items() if label.name in names])
-        for names in (YELLOW_REGIONS, (Region.DISTAL_FEMORAL_METAPHYSIS,))
+        for names in (
+            YELLOW_REGIONS,
+            (Region.DISTAL_FEMORAL_METAPHYSIS,),
+            (Region.DISTAL_TIBIA,),
+            (Region.TALUS,),
+        )
     )
     reach = [round(_METAPHYSIS_MM / spacing) for spacing in grid.spacing_mm]
-    return np.asarray(yellow & ~widened(beyond, reach))
+    return np.asarray(yellow & ~widened(beyond, reach) & ~_shaft(tibia, talus, grid))
+
+
+def _shaft(tibia: BoolArray, talus: BoolArray, grid: Grid) -> BoolArray:
+    """Mark what lies beyond the distal end of the tibia, which the talus tells from the other."""
+    shaft = np.zeros_like(tibia)
+    if tibia.any() and talus.any():
+        points = np.argwhere(tibia) * grid.spacing_mm
+        towards = (np.argwhere(talus) * grid.spacing_mm).mean(axis=0) - points.mean(axis=0)
+        along = points @ (towards / np.linalg.norm(towards))
+        shaft[tibia] = along < along.max() - _TIBIAL_END_MM
+    return shaft
 
 
 def _marrow_kinds(bones: Segmentation) -> MarrowKinds:

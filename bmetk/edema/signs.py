@@ -25,12 +25,20 @@ def is_fat(piece: Piece, settings: EdemaSettings) -> bool:
         doubted or (near and not _is_beyond_doubt(piece, settings))
     ):
         return True
+    if _is_fat_of_both_sides(piece, settings):
+        return True
     if is_darker_than_around(piece, settings):
         return False
     bounds = zip(settings.fat.nearby, settings.fat.nearby_loss, settings.fat.nearby_probability, strict=True)
     return any(
         piece.fat > nearby and piece.lost < loss and piece.likely < likely for nearby, loss, likely in bounds
     )
+
+
+def _is_fat_of_both_sides(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is as bright as the other side, near fat that escaped, and kept most of its T1."""
+    little = piece.fat > settings.fat.nearby[1] and piece.lost < settings.fat.nearby_loss[0]
+    return little and piece.contrast < settings.fat.sides_contrast * piece.other_side < np.inf
 
 
 def _is_beyond_doubt(piece: Piece, settings: EdemaSettings) -> bool:
@@ -91,13 +99,20 @@ def is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
         return False
     rules, brighter = settings.side, piece.contrast / max(piece.other_side, _LEAST_CONTRAST)
     likely, wet = piece.likely >= rules.probability, _is_wet(piece, settings)
-    if (likely or piece.yellow >= settings.end.share) and brighter >= rules.large_share:
+    placed = likely or piece.yellow >= settings.end.share or _is_no_fat_or_muscle(piece, settings)
+    if placed and brighter >= rules.large_share:
         return True
     far = rules.wet_share if _fills_yellow(piece, settings) else rules.far_share
     if wet and brighter >= far and piece.likely >= settings.belief.large_probability:
         return True
     much = wet and piece.water >= rules.water and piece.deviations >= rules.deviations
     return likely and much and brighter >= rules.red_contrast[0]
+
+
+def _is_no_fat_or_muscle(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is nearly likely, where the fat nearby is suppressed, and not as dark as muscle."""
+    lit = piece.lost < settings.small.muscle_loss and piece.fat < settings.fat.near_share
+    return lit and piece.likely >= settings.side.large_probability
 
 
 def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:
@@ -150,8 +165,10 @@ def is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
 def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
     sharp = is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations
-    slopes = settings.end.sharp_water_slope if sharp else settings.end.dry_water_slope
-    bounds = zip(settings.end.dry_probability, slopes, strict=True)
+    rules = settings.end
+    probabilities = rules.sharp_probability if sharp else rules.dry_probability
+    slopes = rules.sharp_water_slope if sharp else rules.dry_water_slope
+    bounds = zip(probabilities, slopes, strict=True)
     return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
 
 

@@ -83,17 +83,34 @@ def test_red_marrow_s_little_water_for_the_t1_lost_tells_even_where_none_is_expe
 
 
 @pytest.mark.parametrize(
-    ("around", "noise", "water", "kept"),
-    [(1.0, 0.3, 0.34, True), (1.0, 0.3, 0.28, False), (0.7, 0.3, 0.34, False), (1.0, 0.5, 0.34, False)],
+    ("around", "noise", "water", "likely", "kept"),
+    [
+        (1.0, 0.3, 0.34, 0.68, True),
+        (1.0, 0.3, 0.28, 0.68, False),
+        (0.7, 0.3, 0.34, 0.68, False),
+        (1.0, 0.5, 0.34, 0.68, False),
+        (1.0, 0.3, 0.28, 0.72, True),
+        (1.0, 0.3, 0.25, 0.72, False),
+    ],
 )
 def test_a_sharp_lesion_of_an_end_may_have_less_water_for_the_t1_lost(
-    around: float, noise: float, water: float, kept: bool
+    around: float, noise: float, water: float, likely: float, kept: bool
 ) -> None:
     whole = (slice(1, 7), slice(2, 28), slice(2, 28))
-    edema, signals, volume = scene([(whole, 2.0, 0.7)], yellow=True, likely=0.7, noise=noise)
+    edema, signals, volume = scene([(whole, 2.0, 0.7)], yellow=True, likely=likely, noise=noise)
     assert signals.t1 is not None
     signals.water[whole], signals.t1[~edema] = water, around
     assert left_of(edema, signals, volume).any() == kept
+
+
+@pytest.mark.parametrize(
+    ("yellow", "likely", "kept"), [(True, 0.72, True), (True, 0.68, False), (False, 0.8, False)]
+)
+def test_what_is_nearly_likely_in_the_end_of_a_bone_may_have_little_water(
+    yellow: bool, likely: float, kept: bool
+) -> None:
+    scanned = {"likely": likely, "water_share": 0.085, "noise": 0.3}
+    assert left_of(*scene([(LESION, 2.0, 0.86)], yellow=yellow, **scanned)).any() == kept
 
 
 def test_a_weaker_lesion_that_lost_as_much_less_t1_is_kept() -> None:
@@ -403,6 +420,48 @@ def test_what_is_small_or_stands_out_may_be_the_rest_of_a_lesion_and_fat_and_red
 
 
 @pytest.mark.parametrize(
+    ("other_contrast", "unsuppressed", "t1", "kept"),
+    [(1.4, 0.1, 0.8, False), (1.2, 0.1, 0.8, True), (1.4, 0.03, 0.8, True), (1.4, 0.1, 0.65, True)],
+)
+def test_near_fat_that_escaped_what_is_as_bright_on_both_sides_is_fat(
+    other_contrast: float, unsuppressed: float, t1: float, kept: bool
+) -> None:
+    scanned = {"likely": 0.92, "water_share": 0.25, "unsuppressed": unsuppressed}
+    assert one_sided(other_contrast, t1=t1, yellow=True, **scanned) == kept
+
+
+@pytest.mark.parametrize(
+    ("yellow", "other_contrast", "likely", "box", "open_to_doubt"),
+    [
+        (True, 1.0, 0.7, LESION, True),
+        (False, 1.0, 0.7, LESION, False),
+        (True, 1.4, 0.7, LESION, False),
+        (True, 1.0, 0.6, LESION, False),
+        (True, 1.0, 0.7, (slice(2, 4), slice(5, 15), slice(5, 15)), False),
+    ],
+)
+def test_in_the_end_of_a_bone_what_is_large_and_brighter_than_the_other_side_may_be_the_rest_of_a_lesion(
+    yellow: bool, other_contrast: float, likely: float, box: Box, open_to_doubt: bool
+) -> None:
+    edema, signals, volume = scene([(box, 1.6, 0.7)], likely=likely, noise=1.0, yellow=yellow)
+    volume.bones[volume.bones == 2] = 101
+    signals.contrast[volume.bones == 101] = other_contrast
+    kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert not kept.any()
+    assert np.array_equal(doubtful, edema & open_to_doubt)
+
+
+@pytest.mark.parametrize(("noise", "open_to_doubt"), [(0.4, True), (0.6, False)])
+def test_where_no_other_side_is_seen_it_must_stand_out_of_the_scatter(
+    noise: float, open_to_doubt: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 1.6, 0.7)], likely=0.7, noise=noise, yellow=True)
+    kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert not kept.any()
+    assert np.array_equal(doubtful, edema & open_to_doubt)
+
+
+@pytest.mark.parametrize(
     ("share", "water_share", "kept"), [(0.2, 0.25, False), (0.3, 0.25, True), (0.3, 0.2, False)]
 )
 def test_what_lies_in_the_end_of_a_bone_by_a_third_is_no_red_marrow_if_it_is_wet(
@@ -425,11 +484,11 @@ def one_sided(
     water_share: float = 0.16,
     t1: float = 0.8,
     noise: float = 1.0,
+    unsuppressed: float = 0.0,
 ) -> bool:
     """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
-    edema, signals, volume = scene(
-        [(LESION, 1.6, t1)], likely=likely, noise=noise, yellow=yellow, water_share=water_share
-    )
+    scanned = {"likely": likely, "noise": noise, "water_share": water_share, "unsuppressed": unsuppressed}
+    edema, signals, volume = scene([(LESION, 1.6, t1)], yellow=yellow, **scanned)
     volume.bones[volume.bones == 2] = other
     signals.contrast[volume.bones == other] = other_contrast
     kept, _, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
@@ -441,15 +500,25 @@ def test_what_the_other_side_does_not_have_is_no_red_marrow():
     assert not one_sided(0.8)
 
 
-def test_where_red_marrow_may_be_it_must_be_likely():
-    assert not one_sided(0.5, likely=0.7)
-    assert one_sided(0.5, likely=0.7, yellow=True)
+def test_where_red_marrow_may_be_it_must_be_nearly_likely():
+    assert not one_sided(0.5, likely=0.68)
+    assert one_sided(0.5, likely=0.72)
+    assert one_sided(0.5, likely=0.68, yellow=True)
+
+
+@pytest.mark.parametrize(("likely", "kept"), [(0.72, False), (0.76, True)])
+@pytest.mark.parametrize(("t1", "unsuppressed", "water_share"), [(0.8, 0.05, 0.16), (0.45, 0.0, 0.45)])
+def test_beside_bright_fat_and_as_dark_as_muscle_it_must_be_likely(
+    likely: float, kept: bool, t1: float, unsuppressed: float, water_share: float
+) -> None:
+    scanned = {"likely": likely, "t1": t1, "unsuppressed": unsuppressed}
+    assert one_sided(0.5, water_share=water_share, **scanned) == kept
 
 
 def test_far_brighter_than_the_other_side_it_need_only_be_as_likely_as_any_lesion():
-    assert one_sided(0.2, likely=0.7)
+    assert one_sided(0.2, likely=0.68)
     assert not one_sided(0.2, likely=0.55)
-    assert not one_sided(0.2, likely=0.7, water_share=0.1)
+    assert not one_sided(0.2, likely=0.68, water_share=0.1)
 
 
 @pytest.mark.parametrize(("slices", "kept"), [(8, True), (2, False)])

@@ -181,3 +181,17 @@ def test_only_the_epiphysis_of_the_condyles_has_yellow_marrow() -> None:
     assert not yellow[:, :40].any()
     without = yellow_marrow(np.where(named == 1, 0, named).astype(np.uint8), regions, grid)
     assert without[10, :, 50].sum() * grid.spacing_mm[1] == pytest.approx(42.0, abs=1.0)
+
+
+@pytest.mark.parametrize("talus", [True, False])
+def test_only_the_end_of_the_distal_tibia_has_yellow_marrow(talus: bool) -> None:
+    """Where no talus tells which end is the distal one, the region counts as a whole."""
+    grid = slices("coronal")
+    named = np.zeros(grid.shape, np.uint8)
+    named[:, 10:90, 40:60], named[:, 95:110, 35:65] = 1, 2 if talus else 0
+    meaning = {1: Label("distal_tibia", None, "tibia"), 2: Label("talus", None, "talus")}
+    yellow = yellow_marrow(named, Segmentation(LabelMap(named, grid), meaning), grid)
+    rows = np.flatnonzero(yellow[10, :, 50])
+    assert rows[-1] == 89
+    shown_mm = len(rows) * grid.spacing_mm[1]
+    assert shown_mm == pytest.approx(50.0 if talus else 80 * grid.spacing_mm[1], abs=1.5)
