@@ -98,8 +98,9 @@ def analyze(
     ----------
     exam : Exam with a T1 and a fluid-sensitive series
     settings : settings of every stage
-    earlier : results of the patient's other exams: in bones without red marrow what by itself is too faint
-        for edema, or too much like a vessel, is edema where the last exam before showed it
+    earlier : results of the patient's other exams: in bones without red marrow, and in the ends of others,
+        what by itself is too faint for edema, or too much like a vessel, is edema where the last exam before
+        showed it
     on_progress : told the stage and the share of the work done
 
     Raises

@@ -248,8 +248,9 @@ class RedRules:
         and is no fat for its much water
     lesion_share : what is likely by `SideRules.probability` and has this share of a sure lesion's contrast
         in another bone is no red marrow, whatever its water
-    same_share : nor is what has this share of the contrast of a larger, sure lesion of its bone, and by
-        ``beside_slope`` and ``beside_loss`` is no red marrow beside it: a growth scar lies between
+    same_share : nor is what has this share of the contrast of a sure lesion of its bone, and by
+        ``beside_slope`` and ``beside_loss`` is no red marrow beside it: a growth scar lies between; what is
+        larger than the lesion must be believed by `BeliefRules.large_probability` where all fat is suppressed
     """
 
     beside_ml: float = 1.0

@@ -147,7 +147,9 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _RING
     if is_free_fluid(piece, settings):
         return _CYST
-    if 0 < piece.water < settings.belief.least_water and not _is_edema_though_dry(piece, kinds, settings):
+    if 0 < piece.water < settings.belief.least_water and not (
+        _is_edema_though_dry(piece, kinds, settings) or _is_more_of_any(piece, lesions, settings)
+    ):
         return _DRY
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
@@ -306,23 +308,37 @@ def _is_ill_as_its_partner(piece: Piece, others: list[Piece], settings: EdemaSet
 
 def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
     """Tell whether it is large, likely, and as bright as a sure lesion elsewhere, or more of one nearby."""
-    large_ml = settings.belief.large_ml
-    sure = [it for it in others if it.volume_ml > large_ml and it.likely >= settings.belief.sure_probability]
-    if any(_is_more_of(piece, it, settings) for it in sure):
+    if _is_more_of_any(piece, others, settings):
         return True
-    if piece.volume_ml < large_ml or piece.likely < settings.side.probability:
+    if piece.volume_ml < settings.belief.large_ml or piece.likely < settings.side.probability:
         return False
-    bright = [it.contrast for it in sure if it.bone != piece.bone]
+    bright = [it.contrast for it in _sure(others, settings) if it.bone != piece.bone]
     return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in bright)
 
 
+def _sure(pieces: list[Piece], settings: EdemaSettings) -> list[Piece]:
+    """List the large lesions that are likely beyond doubt."""
+    large_ml, least = settings.belief.large_ml, settings.belief.sure_probability
+    return [it for it in pieces if it.volume_ml > large_ml and it.likely >= least]
+
+
+def _is_more_of_any(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
+    return any(_is_more_of(piece, it, settings) for it in _sure(others, settings))
+
+
 def _is_more_of(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is like a larger lesion of its bone by all its signals: a growth scar may part them."""
+    """Tell whether it is like a lesion of its bone by all its signals: a growth scar may part them.
+
+    It may be the larger one where the network believes it and all fat is suppressed. What little T1 both
+    lost tells nothing.
+    """
+    believed = piece.likely >= settings.belief.large_probability and piece.fat < settings.fat.near_share
+    steep = piece.slope >= settings.red.beside_slope * lesion.slope
     return (
         lesion.bone == piece.bone
-        and lesion.volume_ml > piece.volume_ml
+        and (believed or lesion.volume_ml > piece.volume_ml)
         and piece.contrast >= settings.red.same_share * lesion.contrast
-        and piece.slope >= settings.red.beside_slope * lesion.slope
+        and (steep or max(piece.lost, lesion.lost) < settings.red.loss)
         and piece.lost >= settings.red.beside_loss * lesion.lost
     )
 

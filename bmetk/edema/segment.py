@@ -72,8 +72,8 @@ class EdemaMap:
     contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones;
         None where that is not kept
     checks : what was uncertain
-    doubtful : Mask, pieces in bones without red marrow, too faint for a lesion or too much like a vessel,
-        that may yet be what is left of an earlier one; None where that is not kept
+    doubtful : Mask, pieces in bones without red marrow, or in the ends of others, too faint for a lesion or
+        too much like a vessel, that may yet be what is left of an earlier one; None where that is not kept
     shading : Shading of both series; None where that is not kept
     """
 

@@ -14,7 +14,8 @@ from bmetk.exam import Check, CheckStatus, ExamResult, Segmentation
 from bmetk.image import LabelMap, Mask, RigidTransform, field_of_view, resample_mask
 from bmetk.image.resample import index_affine
 from bmetk.registration import BoneRegistrationSettings, register_bone
-from bmetk.tracking.frames import Bone, bone_number, bone_view
+from bmetk.tracking.frames import Bone, bone_number, bone_view, registered
+from bmetk.tracking.history import Place
 
 CHECK_NAME = "bone_carried_over"
 _UNSURE_MM = 3.0
@@ -145,3 +146,35 @@ def _last_edema(
         edema = other.edema & other.bones.labels.mask(value)
         return resample_mask(edema, result.bones.grid, moved.transform).array
     return nothing
+
+
+def edema_in_view(
+    before: ExamResult, after: ExamResult, place: Place, settings: BoneRegistrationSettings | None = None
+) -> float | None:
+    """Tell how much of a region's edema in one exam lay where another exam looked.
+
+    Parameters
+    ----------
+    before, after : two exams of a patient
+    place : region and side
+    settings : how the bone is registered between the exams
+
+    Returns
+    -------
+    Share of the edema, 0 to 1; None where there is none or the bone cannot be registered
+    """
+    labels = {
+        (label.name, label.side): (value, label.bone) for value, label in before.regions.meaning.items()
+    }
+    if before.edema is None or place not in labels:
+        return None
+    value, name = labels[place]
+    edema = before.edema.array & (before.regions.labels.array == value)
+    bone = (name, place[1])
+    if not edema.any() or None in (bone_number(exam.bones, bone) for exam in (before, after)):
+        return None
+    moved = registered(bone_view(before, bone, settings), bone_view(after, bone, settings), settings)
+    if moved.transform is None:
+        return None
+    points = moved.transform.apply(before.regions.grid.to_world(np.argwhere(edema)))
+    return float(after.bones.grid.contains(points).mean())

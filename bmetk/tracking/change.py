@@ -27,7 +27,8 @@ class TrackingSettings:
         much of the region it is, unless its interval stays above the second share of itself, 0 to 1: it is an
         island in marrow that looks nearly alike
     minimum_coverage : 0 to 1; a region of which less was imaged is not imaged, unless edema was seen
-    resolved_coverage : 0 to 1; edema is called resolved only where this much of the region was imaged
+    resolved_coverage : 0 to 1; edema is called resolved only where this much of its place was imaged, or of
+        the region if the place is not known
     change_ml : mL; no smaller change is called
     change_fraction : 0 to 1; nor is one below this share of the mean of the two volumes
     even_ml : mL; above this mean the scatter grows with its root alone, as errors along the outline even out

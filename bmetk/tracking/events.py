@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, zip_longest
@@ -15,6 +15,7 @@ from bmetk.tracking.change import (
     still_has_edema,
 )
 from bmetk.tracking.comparability import Comparability, compare_exams
+from bmetk.tracking.history import Place
 from bmetk.tracking.significance import Change, judge_change, presence_probability
 from bmetk.tracking.timeline import (
     Event,
@@ -26,6 +27,13 @@ from bmetk.tracking.timeline import (
 )
 
 _ALONE = Comparability(True, 1.0, ())
+
+InView = Callable[[Place, str, str], float | None]
+"""How much of the edema of a place in one exam lay where another exam looked; None where nothing tells it."""
+
+
+def _unknown_view(place: Place, before: str, after: str) -> None:
+    """Know nothing of where edema lay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +54,26 @@ class _Comparison:
 
 
 def find_events(
-    histories: Sequence[RegionHistory], exams: Sequence[TimelineExam], settings: TrackingSettings
+    histories: Sequence[RegionHistory],
+    exams: Sequence[TimelineExam],
+    settings: TrackingSettings,
+    in_view: InView = _unknown_view,
 ) -> tuple[tuple[Event, ...], tuple[RefusedComparison, ...]]:
     """List the events of every region, in time order, and the comparisons that were refused.
 
-    A region that was not imaged makes no event. Regions that two exams of one day show count
-    once, by the exam that covers more of them. Where less than ``resolved_coverage`` of a region was imaged
-    and no edema is seen, nothing is said: neither resolved nor decreased. Nothing is said either of
-    edema whose two exams do not compare and whose volume did not change decisively, nor where so little was
-    there before that slices like those of the later exam may miss it; the next exam is compared with the one
-    before both. Edema in doubt is told where the region's next exam bears it out.
+    A region that was not imaged makes no event. Regions that two exams of one day show count once, by the
+    exam that covers more of them. Where no edema is seen and less than ``resolved_coverage`` of where it was
+    is in view, or of the region if ``in_view`` does not know, nothing is said: neither resolved nor
+    decreased. Nothing is said either of edema whose two exams do not compare and whose volume did not change
+    decisively, nor where so little was there before that slices like those of the later exam may miss it; the
+    next exam is compared with the one before both. Edema in doubt is told where the region's next exam bears
+    it out.
     """
     by_name = {exam.name: exam for exam in exams}
     first_day = min(exam.date for exam in exams)
-    told = [told for history in histories for told in _told_of(history, by_name, first_day, settings)]
+    told = [
+        told for history in histories for told in _told_of(history, by_name, first_day, settings, in_view)
+    ]
     events = [each for each in told if isinstance(each, Event)]
     refused = [each for each in told if isinstance(each, RefusedComparison)]
     return (
@@ -69,7 +83,11 @@ def find_events(
 
 
 def _told_of(
-    history: RegionHistory, exams: Mapping[str, TimelineExam], first_day: date, settings: TrackingSettings
+    history: RegionHistory,
+    exams: Mapping[str, TimelineExam],
+    first_day: date,
+    settings: TrackingSettings,
+    in_view: InView,
 ) -> Iterator[Event | RefusedComparison]:
     record = _Record()
     points = tuple(_one_a_day(history))
@@ -82,6 +100,8 @@ def _told_of(
             )
             continue
         kind = _kind(record, point, following, compared, first_day, settings)
+        if kind is EventKind.RESOLVED and not _was_looked_at(history, record, point, settings, in_view):
+            kind = None
         if kind is not None:
             yield _event(history, exams[point.exam], record.last, point, kind, compared, settings)
         record = _updated(record, point, kind)
@@ -136,13 +156,23 @@ def _kind(
         ratio = compared.change.over_sdc
         if still_has_edema(point, ratio, settings):
             return _direction(ratio)
-        return EventKind.RESOLVED if point.coverage >= settings.resolved_coverage else None
+        return EventKind.RESOLVED
     borne_out = following is not None and has_edema(following, settings) and may_have_edema(point, settings)
     if not (borne_out or has_edema(point, settings)):
         return None
     if record.ever:
         return EventKind.RECURRENT
     return EventKind.BASELINE if point.date == first_day else EventKind.NEW
+
+
+def _was_looked_at(
+    history: RegionHistory, record: _Record, point: RegionPoint, settings: TrackingSettings, in_view: InView
+) -> bool:
+    """Tell whether an exam shows enough of where edema was, or else of its region."""
+    known = None
+    if record.last is not None:
+        known = in_view((history.region, history.side), record.last.exam, point.exam)
+    return (point.coverage if known is None else known) >= settings.resolved_coverage
 
 
 def _direction(ratio: float) -> EventKind:

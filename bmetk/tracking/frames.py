@@ -147,7 +147,7 @@ def _build(
     for other in others:
         if not _have_part_in_common(reference.view, other.view):
             continue
-        found = _registered(reference.view, other.view, settings)
+        found = registered(reference.view, other.view, settings)
         matches.append(_match(bone, reference.exam, other.exam, found))
         if found.transform is not None:
             carried[other.exam.name] = _carry(other.result, bone, grid, found.transform)
@@ -180,9 +180,10 @@ def _prepared(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings
     return view_bone(mask, images, dict(_anchors(result.regions, mask.array)), settings)
 
 
-def _registered(
+def registered(
     reference: BoneView, other: BoneView, settings: BoneRegistrationSettings | None
 ) -> BoneAlignment:
+    """Register two views of a bone, once for as long as both are in use."""
     partners: WeakKeyDictionary[BoneView, dict[Hashable, BoneAlignment]]
     partners = _once(reference, "registered", WeakKeyDictionary)
     known = partners.setdefault(other, {})

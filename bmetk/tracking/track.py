@@ -10,12 +10,13 @@ from datetime import date
 from bmetk.anatomy import Joint
 from bmetk.errors import InputError, SeriesMismatchError
 from bmetk.exam import Exam, ExamResult, SkippedExam
+from bmetk.tracking.carry import edema_in_view
 from bmetk.tracking.change import TrackingSettings
 from bmetk.tracking.clinical import ClinicalEntry
 from bmetk.tracking.comparability import doubts_of
 from bmetk.tracking.events import find_events
 from bmetk.tracking.frames import build_frames
-from bmetk.tracking.history import build_histories
+from bmetk.tracking.history import Place, build_histories
 from bmetk.tracking.kinetics import find_kinetics
 from bmetk.tracking.lesions import track_lesions
 from bmetk.tracking.migration import describe_episodes, find_migrations
@@ -80,7 +81,12 @@ def _timeline(
     clinical: Sequence[ClinicalEntry],
 ) -> Timeline:
     histories = build_histories(exams, results, settings)
-    events, refused = find_events(histories, exams, settings)
+    by_name = {exam.name: result for exam, result in zip(exams, results, strict=True)}
+
+    def in_view(place: Place, before: str, after: str) -> float | None:
+        return edema_in_view(by_name[before], by_name[after], place)
+
+    events, refused = find_events(histories, exams, settings, in_view)
     frames, matches = build_frames(exams, results)
     return Timeline(
         exams=exams,

@@ -930,3 +930,24 @@ def test_what_is_like_a_sure_lesion_of_its_bone_is_more_of_it_beyond_the_growth_
     found = left_of(edema, signals, volume)
     assert found[LESION].all()
     assert found[beyond].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("contrast", "likely", "unsuppressed", "kept"),
+    [
+        (1.6, 0.65, 0.0, True),
+        (1.4, 0.65, 0.0, False),
+        (1.6, 0.55, 0.0, False),
+        (1.6, 0.65, 0.03, False),
+    ],
+)
+def test_what_is_like_a_smaller_sure_lesion_of_its_bone_is_edema_though_dry_where_all_fat_is_suppressed(
+    contrast: float, likely: float, unsuppressed: float, kept: bool
+) -> None:
+    """Muscle that is bright itself makes all water of an exam look little."""
+    small, large = (slice(2, 6), slice(2, 12), slice(2, 12)), (slice(1, 7), slice(15, 38), slice(2, 28))
+    pieces = [(small, 2.0, 0.93), (large, contrast, 0.91)]
+    edema, signals, volume = scene(pieces, likely=0.95, water_share=0.1, unsuppressed=unsuppressed)
+    signals.likely[large] = likely
+    found = left_of(edema, signals, volume)
+    assert found[large].any() == kept

@@ -11,7 +11,8 @@ import pytest
 
 from bmetk.anatomy import Side
 from bmetk.errors import RegistrationError, SeriesMismatchError
-from bmetk.image import Mask, RigidTransform
+from bmetk.exam import ExamResult, Segmentation
+from bmetk.image import LabelMap, Mask, RigidTransform, crop_grid
 from bmetk.registration import BoneRegistrationSettings, register_bone
 from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, track
 from bmetk.tracking.frames import bone_view
@@ -170,3 +171,36 @@ def test_edema_is_carried_only_in_bones_that_are_asked_for() -> None:
     later = knee(60, [], BENT)
     nowhere = Mask(np.zeros(later.bones.grid.shape, bool), later.bones.grid)
     assert not carry_edema(later, [knee(0, [BALL], STILL)], nowhere)
+
+
+def half_in_view(result: ExamResult, front: bool, coverage: float) -> ExamResult:
+    """Cut a sagittal exam without edema in two, and say how much of each region it shows."""
+    grid = result.bones.grid
+    columns = np.flatnonzero((grid.world_coordinates()[0, 0, :, 1] < 0) == front)
+    box = (slice(None), slice(None), slice(columns[0], columns[-1] + 1))
+    part = crop_grid(grid, box)
+    bones, regions = (
+        Segmentation(LabelMap(each.labels.array[box], part), each.meaning)
+        for each in (result.bones, result.regions)
+    )
+    rows = tuple(replace(row, coverage=coverage) for row in result.measurements)
+    edema = Mask(np.zeros(part.shape, bool), part)
+    return replace(
+        result, bones=bones, regions=regions, edema=edema, probability=None, measurements=rows, lesions=()
+    )
+
+
+@pytest.mark.parametrize(("front", "coverage", "told"), [(True, 0.55, True), (False, 0.9, False)])
+def test_resolved_is_what_was_looked_for_where_it_was(front: bool, coverage: float, told: bool) -> None:
+    """The lesion lies in front: how much else of its region is in view does not count."""
+    later = half_in_view(knee(60, [], STILL), front, coverage)
+    kinds = [event.kind.value for event in track([knee(0, [FRONT], STILL), later]).events]
+    assert kinds == ["baseline"] + ["resolved"] * told
+
+
+def test_without_bones_the_view_of_the_region_tells_what_was_looked_at() -> None:
+    first = knee(0, [FRONT], STILL)
+    for coverage, told in ((0.9, True), (0.55, False)):
+        later = without_bones(half_in_view(knee(60, [], STILL), False, coverage))
+        kinds = [event.kind.value for event in track([first, later]).events]
+        assert kinds == ["baseline"] + ["resolved"] * told
