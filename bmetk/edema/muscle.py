@@ -26,7 +26,8 @@ def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> flo
     """Find the fluid signal of muscle: dark on T1, the commonest such tissue; None where there is little.
 
     At the edge of a coil fat looks as dark on T1, and may be commoner than the little muscle of a foot: what
-    is too dim to tell of water gives way to a brighter tissue that is a quarter as common or more.
+    is too dim to tell of water gives way to a brighter tissue that is a quarter as common or more, or to what
+    scatters widely but is more than half of all.
 
     Parameters
     ----------
@@ -42,10 +43,21 @@ def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> flo
     middle = (edges[1:] + edges[:-1]) / 2
     commonest = int(np.argmax(smooth))
     if middle[commonest] < LEAST_MUSCLE:
+        bright = values[values > LEAST_MUSCLE]
+        if bright.size > values.size / 2:
+            return _commonest_multiple(bright)
         peaks = 1 + np.flatnonzero((smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:]))
-        bright = peaks[(middle[peaks] > LEAST_MUSCLE) & (smooth[peaks] > _COMMON_SHARE * smooth.max())]
-        commonest = int(max(bright, key=lambda peak: smooth[peak], default=commonest))
+        others = peaks[(middle[peaks] > LEAST_MUSCLE) & (smooth[peaks] > _COMMON_SHARE * smooth.max())]
+        commonest = int(max(others, key=lambda peak: smooth[peak], default=commonest))
     return float(middle[commonest])
+
+
+def _commonest_multiple(values: Float32Array) -> float:
+    """Give the commonest signal on a scale of multiples, where a coil scatters bright and dim alike."""
+    counts, edges = np.histogram(np.log(values), bins=_LOG_BINS)
+    common = ndimage.gaussian_filter1d(counts.astype(np.float64), 3.0)
+    place = int(np.argmax(common))
+    return float(np.exp((edges[place] + edges[place + 1]) / 2))
 
 
 def muscle_below_fluid(

@@ -286,8 +286,10 @@ class SideRules:
         the other side, is red marrow; what has more than the second is no red marrow beside a lesion
     large_contrast, large_share : what is larger than `BeliefRules.large_ml`, has more contrast than this, and
         so many times that of the other side, is no red marrow and need not be as likely
-    probability, large_probability : outside of the ends of bones it must be at least so likely; as the
-        second where the fat nearby is suppressed and it is not as dark as muscle
+    probability : outside of the ends of bones it must be at least so likely
+    clean_probability, clean_share : where the fat nearby is suppressed, and it is not as dark as muscle, what
+        is as likely as one of these and its partner's times as bright is no red marrow either; in the end of
+        a bone what is as likely as the first may be dry
     wet_share, far_share : with more water for the T1 lost than the second of `RedRules.water_slope`, what
         fills a bone's end need only be the first of these times as bright, and anything the second, and only
         as likely as any lesion
@@ -302,14 +304,15 @@ class SideRules:
     wet_share: float = 2.0
     far_share: float = 4.0
     probability: float = 0.75
-    large_probability: float = 0.7
+    clean_probability: tuple[float, float] = (0.7, 0.8)
+    clean_share: tuple[float, float] = (2.5, 1.5)
     water: float = 0.4
     deviations: float = 2.0
     least_ml: float = 5.0
     depth_mm: float = 2.0
 
     def __post_init__(self) -> None:
-        require_shares("edema.side", self, "probability", "large_probability", "water")
+        require_shares("edema.side", self, "probability", "water")
         require_not_negative("edema.side", self, "least_ml", "depth_mm")
 
 

@@ -89,15 +89,16 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
     """Tell whether what was dropped may be what is left of an earlier lesion.
 
     In bones without red marrow it must be too small to show its own signals, or stand out of its bone's
-    scatter; in others it must be large and likely in a bone's end, and brighter than the other side or,
-    where that is not seen, than the scatter.
+    scatter, and may be dry only in rays and toes, whose cortex is dark; in others it must be large and likely
+    in a bone's end, and brighter than the other side or, where that is not seen, than the scatter.
     """
     large, stands_out = (
         piece.volume_ml >= settings.belief.large_ml,
         piece.deviations >= settings.red.deviations,
     )
     if piece.bone in kinds.not_red:
-        return reason in _OPEN and (not large or stands_out)
+        dry = piece.bone not in kinds.thin and 0 < piece.water_slope < settings.small.thin_water_slope
+        return reason in _OPEN and not dry and (not large or stands_out)
     in_end = piece.yellow >= settings.end.share and piece.likely >= settings.end.probability
     if np.isfinite(piece.other_side):
         stands_out = piece.contrast >= settings.side.red_contrast[0] * piece.other_side
@@ -160,7 +161,7 @@ def _is_edema_though_dry(piece: Piece, kinds: MarrowKinds, settings: EdemaSettin
     """Tell whether it is likely in a bone's end, or, in a small bone, darker than the marrow around."""
     if piece.bone in kinds.fatty:
         return is_darker(piece, settings) and piece.likely >= settings.belief.lonely_probability
-    return piece.yellow >= settings.end.share and piece.likely >= settings.side.large_probability
+    return piece.yellow >= settings.end.share and piece.likely >= settings.side.clean_probability[0]
 
 
 def _why_no_lesion_of_unknown(piece: Piece, settings: EdemaSettings) -> str:

@@ -99,8 +99,12 @@ def is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
         return False
     rules, brighter = settings.side, piece.contrast / max(piece.other_side, _LEAST_CONTRAST)
     likely, wet = piece.likely >= rules.probability, _is_wet(piece, settings)
-    placed = likely or piece.yellow >= settings.end.share or _is_no_fat_or_muscle(piece, settings)
-    if placed and brighter >= rules.large_share:
+    if (likely or piece.yellow >= settings.end.share) and brighter >= rules.large_share:
+        return True
+    if _is_no_fat_or_muscle(piece, settings) and any(
+        piece.likely >= least and brighter >= share
+        for least, share in zip(rules.clean_probability, rules.clean_share, strict=True)
+    ):
         return True
     far = rules.wet_share if _fills_yellow(piece, settings) else rules.far_share
     if wet and brighter >= far and piece.likely >= settings.belief.large_probability:
@@ -110,9 +114,8 @@ def is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_no_fat_or_muscle(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is nearly likely, where the fat nearby is suppressed, and not as dark as muscle."""
-    lit = piece.lost < settings.small.muscle_loss and piece.fat < settings.fat.near_share
-    return lit and piece.likely >= settings.side.large_probability
+    """Tell whether the fat nearby is suppressed, and it is not as dark as muscle."""
+    return piece.lost < settings.small.muscle_loss and piece.fat < settings.fat.near_share
 
 
 def _is_wet(piece: Piece, settings: EdemaSettings) -> bool:

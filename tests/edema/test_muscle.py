@@ -29,6 +29,19 @@ def test_what_is_too_dim_for_muscle_gives_way_to_what_is_nearly_as_common(dim: f
     assert level(dim, 48) == pytest.approx(dim, abs=0.2)
 
 
+@pytest.mark.parametrize(("dim_columns", "low", "high"), [(20, 4.5, 8.0), (35, 0.0, 1.0)])
+def test_what_a_coil_scatters_widely_is_muscle_where_it_is_more_than_half(
+    dim_columns: int, low: float, high: float
+) -> None:
+    """Where muscle lies near and far, no signal of it is as common as that of a little dim tissue."""
+    noise = np.random.default_rng(3).standard_normal(SHAPE)
+    fluid = 6 * np.exp(0.8 * noise)
+    fluid[..., :dim_columns] = 0.6 + 0.01 * noise[..., :dim_columns]
+    found = muscle_level(np.full(SHAPE, 0.32, np.float32), fluid.astype(np.float32), np.ones(SHAPE, bool))
+    assert found is not None
+    assert low < found < high
+
+
 def test_too_little_of_it_tells_nothing() -> None:
     t1 = np.ones(SHAPE, np.float32)
     t1[0, :20, :20] = 0.3

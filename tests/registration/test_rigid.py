@@ -60,6 +60,19 @@ def test_a_step_that_went_past_the_best_place_is_taken_back(monkeypatch: pytest.
     assert error.mean() < 0.6
 
 
+def test_a_far_maximum_hardly_higher_than_the_start_gives_way_to_the_nearest() -> None:
+    """A shift of 7 mm is believed for what it gains; if it must gain more, what is near is taken."""
+    truth, grid = moved((7.0, 0.0, 0.0), (0, 0, 0)), slices("coronal")
+    pair = acquire(STIR, grid, None, 1), acquire(T1, grid, truth.inverse(), 2)
+    believed = register_rigid(*pair)
+    assert np.linalg.norm(believed.transform.apply(POINTS) - truth.apply(POINTS), axis=1).mean() < 1.0
+    gain = believed.similarity_after / believed.similarity_before - 1
+    demanding = RegistrationSettings(gain_a_mm=2 * gain)
+    doubted = register_rigid(*pair, demanding)
+    shift = np.linalg.norm(doubted.transform.apply(POINTS) - POINTS, axis=1).mean()
+    assert shift < demanding.usual_shift_mm + 1.0
+
+
 def test_large_motion_between_planes_is_recovered_within_1_mm() -> None:
     truth = moved((6.0, -4.0, 3.0), (3.0, -2.0, 3.0))
     fixed = acquire(STIR, slices("coronal"), None, 1)
