@@ -222,8 +222,14 @@ def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
 
 
 def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
-    """Tell whether it is small, and brighter than what it lost of T1 lets marrow be, and than lesions are."""
-    if piece.water <= 0 and piece.likely >= settings.red.doubtful_probability[0]:  # no muscle tells the water
+    """Tell whether it is small, and brighter than what it lost of T1 lets marrow be, and than lesions are.
+
+    Where no muscle tells water, what is about as bright as a lesion and lost as much T1 is none.
+    """
+    if piece.water <= 0 and (
+        piece.likely >= settings.red.doubtful_probability[0]
+        or any(_is_alike(piece, it, settings) for it in lesions)
+    ):
         return False
     rules = settings.small
     slope = max([rules.vessel_water_slope, *(it.water_slope for it in lesions)])
@@ -232,6 +238,13 @@ def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings:
     if piece.volume_ml >= rules.vessel_ml:
         sure = settings.belief.lonely_probability if piece.bone in kinds.thin else rules.vessel_probability
     return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
+
+
+def _is_alike(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is about as bright as a lesion of any bone, and lost as much T1."""
+    share = piece.contrast / max(lesion.contrast, 1e-6)
+    alike = settings.red.same_share <= share <= 1 / settings.red.same_share
+    return alike and piece.lost >= settings.red.beside_loss * lesion.lost
 
 
 def _is_soaked(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:

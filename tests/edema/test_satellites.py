@@ -323,6 +323,19 @@ def test_where_no_muscle_tells_water_a_likely_piece_is_no_vessel(likely: float, 
     assert left_of(edema, signals, volume, MarrowKinds((1, 2))).any() == kept
 
 
+@pytest.mark.parametrize(
+    ("contrast", "t1", "kept"), [(5.0, 0.85, True), (8.5, 0.85, False), (5.0, 0.9, False)]
+)
+def test_where_no_muscle_tells_water_what_is_like_a_lesion_is_no_vessel(
+    contrast: float, t1: float, kept: bool
+) -> None:
+    pieces = [(LESION, 6.0, 0.84), (SPECK, contrast, t1)]
+    edema, signals, volume = scene(pieces, likely=0.72, water_share=0.0)
+    found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
+    assert found[LESION].all()
+    assert found[SPECK].any() == kept
+
+
 def test_a_small_bright_piece_of_an_unknown_bone_is_no_vessel_for_the_network_s_doubt() -> None:
     edema, signals, volume = scene([(SPECK, 6.0, 0.85)], likely=0.78)
     kept = left_of(edema, signals, volume, MarrowKinds((), (1, 2)))
