@@ -92,10 +92,8 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
     scatter, and may be dry only in rays and toes, whose cortex is dark; in others it must be large and likely
     in a bone's end, and brighter than the other side or, where that is not seen, than the scatter.
     """
-    large, stands_out = (
-        piece.volume_ml >= settings.belief.large_ml,
-        piece.deviations >= settings.red.deviations,
-    )
+    large = piece.volume_ml >= settings.belief.large_ml
+    stands_out = piece.deviations >= settings.red.deviations
     if piece.bone in kinds.not_red:
         dry = piece.bone not in kinds.thin and 0 < piece.water_slope < settings.small.thin_water_slope
         return reason in _OPEN and not dry and (not large or stands_out)
@@ -242,8 +240,8 @@ def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings:
 
 def _is_alike(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is about as bright as a lesion of any bone, and lost as much T1."""
-    share = piece.contrast / max(lesion.contrast, 1e-6)
-    alike = settings.red.same_share <= share <= 1 / settings.red.same_share
+    share = settings.red.same_share
+    alike = share * lesion.contrast <= piece.contrast <= lesion.contrast / share
     return alike and piece.lost >= settings.red.beside_loss * lesion.lost
 
 

@@ -67,6 +67,11 @@ class RegistrationSettings:
                 f"registration needs 100 samples, 5 bins and 1 iteration or more, got {self.samples}, "
                 f"{self.bins}, {self.iterations}"
             )
+        if min(self.minimal_gain, self.usual_shift_mm, self.gain_a_mm) < 0:
+            raise SettingsError(
+                "registration.minimal_gain, usual_shift_mm and gain_a_mm must be 0 or more, got "
+                f"{self.minimal_gain}, {self.usual_shift_mm}, {self.gain_a_mm}"
+            )
 
     def due_gain(self, shift_mm: float) -> float:
         """Share by which the similarity must rise for an alignment that moves the middle so far."""

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
-from bmetk.errors import SeriesMismatchError
+from bmetk.errors import SeriesMismatchError, SettingsError
 from bmetk.exam import CheckStatus
 from bmetk.image import Grid, RigidTransform, ScalarImage
 from bmetk.registration import RegistrationSettings, overlap_fraction, register_rigid, require_overlap, rigid
@@ -71,6 +71,11 @@ def test_a_far_maximum_hardly_higher_than_the_start_gives_way_to_the_nearest() -
     doubted = register_rigid(*pair, demanding)
     shift = np.linalg.norm(doubted.transform.apply(POINTS) - POINTS, axis=1).mean()
     assert shift < demanding.usual_shift_mm + 1.0
+
+
+def test_what_an_alignment_must_gain_is_not_negative() -> None:
+    with pytest.raises(SettingsError, match="gain_a_mm must be 0 or more"):
+        RegistrationSettings(gain_a_mm=-0.1)
 
 
 def test_large_motion_between_planes_is_recovered_within_1_mm() -> None:
