@@ -129,9 +129,9 @@ class SmallRules:
         `RedRules.doubtful_probability`
     vessel_ml, vessel_probability : what is larger than this is none from this probability on; in rays and
         toes from `BeliefRules.lonely_probability` on
-    last_slice_share : what one slice alone shows of a bone that may hold red marrow, and beyond so much of
-        which this bone ends, is what lies beside it; so is, in any bone, what the outermost slice alone
-        shows, unless no red marrow is there and it is as likely as `RedRules.probability`
+    last_slice_share : what one slice alone shows, and beyond so much of which its bone ends, is what lies
+        beside the bone, unless no red marrow is there and it is as likely as `BeliefRules.large_probability`,
+        or `RedRules.probability` in the outermost slice
     ring_ml, ring_mm, ring_wide_share, ring_share : what is larger, no more than so much of it wider, and
         whose convex hull holds so much marrow besides, for its own size, is the border of an osteonecrosis
     one_slice_ml : what is smaller and seen in one slice alone is no lesion in a bone of unknown name, where

@@ -139,8 +139,8 @@ def _reason(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ede
 def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that the network knows by itself."""
     fatty = piece.bone in kinds.fatty
-    outermost = piece.end > 1 and not (fatty and piece.likely >= settings.red.probability)
-    if outermost or (settings.small.last_slice_share <= piece.end <= 1 and not fatty):
+    least = settings.red.probability if piece.end > 1 else settings.belief.large_probability
+    if piece.end >= settings.small.last_slice_share and not (fatty and piece.likely >= least):
         return _END
     if piece.ring:
         return _RING

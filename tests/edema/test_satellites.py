@@ -612,6 +612,22 @@ def test_what_the_last_slice_of_a_bone_alone_shows_is_what_lies_beside_the_bone(
 
 
 @pytest.mark.parametrize(
+    ("ends", "likely", "kept"), [(True, 0.58, False), (True, 0.62, True), (False, 0.58, True)]
+)
+def test_the_last_slice_of_a_bone_without_red_marrow_must_be_as_likely_as_any_lesion(
+    ends: bool, likely: float, kept: bool
+) -> None:
+    last = (slice(4, 5), *BESIDE[1:])
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (last, 5.0, 0.6)])
+    signals.likely[last] = likely
+    if ends:
+        volume.bones[5:, :, 30:] = 0
+    found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
+    assert found[LESION].all()
+    assert found[last].any() == kept
+
+
+@pytest.mark.parametrize(
     ("slices", "likely", "kept", "kept_without_red_marrow"),
     [
         ((0, 1), 0.9, False, True),
