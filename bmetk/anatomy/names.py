@@ -144,8 +144,8 @@ YELLOW_REGIONS = frozenset(
         _R.DISTAL_FIBULA,
     }
 )
-"""Regions whose marrow is yellow in an adult, of bones that may hold red marrow elsewhere: ends of long bones
-and all that an ankle shows, since marrow turns yellow from the feet up (Vogler and Murphy 1988,
+"""Regions whose marrow is yellow in an adult, of bones that may hold red marrow elsewhere: ends of long
+bones, since marrow turns yellow from the feet up (Vogler and Murphy 1988,
 doi:10.1148/radiology.168.3.3043546)."""
 
 JOINT_OF_REGION: dict[Region, Joint] = {

@@ -52,12 +52,19 @@ def muscle_level(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> flo
     return float(middle[commonest])
 
 
-def _commonest_multiple(values: Float32Array) -> float:
-    """Give the commonest signal on a scale of multiples, where a coil scatters bright and dim alike."""
-    counts, edges = np.histogram(np.log(values), bins=_LOG_BINS)
+def _commonest_multiple(
+    values: Float32Array, bounds: tuple[float, float] | None = None, due: float | None = None
+) -> float:
+    """Give the commonest signal on a scale of multiples, where a coil scatters bright and dim alike.
+
+    ``bounds`` of the scale, and ``due``, about which signals count more, are logarithms.
+    """
+    counts, edges = np.histogram(np.log(values), bins=_LOG_BINS, range=bounds)
+    middle = (edges[1:] + edges[:-1]) / 2
     common = ndimage.gaussian_filter1d(counts.astype(np.float64), 3.0)
-    place = int(np.argmax(common))
-    return float(np.exp((edges[place] + edges[place + 1]) / 2))
+    if due is not None:
+        common *= np.exp(-0.5 * ((middle - due) / _FLUID_SPREAD) ** 2)
+    return float(np.exp(middle[np.argmax(common)]))
 
 
 def muscle_below_fluid(
@@ -84,11 +91,7 @@ def muscle_below_fluid(
     watery = fluid[where & (t1 > _WATERY_T1[0]) & (t1 < _WATERY_T1[1])]
     brightest = np.log(max(float(np.percentile(watery, _FLUID_PERCENTILE)), 1e-6))
     due = brightest - np.log(to_muscle)
-    logs = np.log(np.maximum(values, 1e-6))
-    counts, edges = np.histogram(logs, bins=_LOG_BINS, range=(due - np.log(_DIMMEST), brightest))
-    middle = (edges[1:] + edges[:-1]) / 2
-    common = ndimage.gaussian_filter1d(counts.astype(np.float64), 3.0)
-    return float(np.exp(middle[np.argmax(common * np.exp(-0.5 * ((middle - due) / _FLUID_SPREAD) ** 2))]))
+    return _commonest_multiple(np.maximum(values, 1e-6), (due - np.log(_DIMMEST), brightest), due)
 
 
 def _muscle_like(t1: Float32Array, fluid: Float32Array, where: BoolArray) -> Float32Array:

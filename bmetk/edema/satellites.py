@@ -146,17 +146,20 @@ def _why_no_lesion(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, setti
         return _RING
     if is_free_fluid(piece, settings):
         return _CYST
-    if 0 < piece.water < settings.belief.least_water and not (
-        _is_edema_though_dry(piece, kinds, settings) or _is_more_of_any(piece, lesions, settings)
-    ):
+    dry = 0 < piece.water < settings.belief.least_water
+    if dry and not _is_edema_though_dry(piece, lesions, kinds, settings):
         return _DRY
     if _is_doubtful(piece, lesions, settings) and not _is_soaked(piece, kinds, settings):
         return _DOUBTFUL
     return _VESSEL if _is_vessel(piece, lesions, kinds, settings) else ""
 
 
-def _is_edema_though_dry(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
-    """Tell whether it is likely in a bone's end, or, in a small bone, darker than the marrow around."""
+def _is_edema_though_dry(
+    piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings
+) -> bool:
+    """Tell whether it is more of a lesion, likely in a bone's end, or a small bone's dark spot."""
+    if _is_more_of_any(piece, lesions, settings):
+        return True
     if piece.bone in kinds.fatty:
         return is_darker(piece, settings) and piece.likely >= settings.belief.lonely_probability
     return piece.yellow >= settings.end.share and piece.likely >= settings.side.clean_probability[0]

@@ -73,9 +73,10 @@ class RegistrationSettings:
                 f"{self.minimal_gain}, {self.usual_shift_mm}, {self.gain_a_mm}"
             )
 
-    def due_gain(self, shift_mm: float) -> float:
-        """Share by which the similarity must rise for an alignment that moves the middle so far."""
-        return self.minimal_gain + self.gain_a_mm * max(shift_mm - self.usual_shift_mm, 0.0)
+    def is_gained(self, similarity: tuple[float, float], shift_mm: float) -> bool:
+        """Tell whether similarity, before and after, rose by enough to move the middle of the view so far."""
+        due = self.minimal_gain + self.gain_a_mm * max(shift_mm - self.usual_shift_mm, 0.0)
+        return similarity[1] > similarity[0] * (1 + due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,10 @@ def _judge(
         return _left_alone(
             CheckStatus.WARN, shift, f"alignment by {moved} loses the overlap: not applied", before, after
         )
-    due = settings.due_gain(_middle_shift_mm(found, fixed, moving))
-    if after <= before * (1 + due) or shift < settings.minimal_shift_mm:
+    if (
+        not settings.is_gained(similarity, _middle_shift_mm(found, fixed, moving))
+        or shift < settings.minimal_shift_mm
+    ):
         return _left_alone(CheckStatus.OK, 0.0, "the series are aligned as acquired", before, before)
     check = Check(CHECK_NAME, CheckStatus.OK, shift, f"aligned by {moved}")
     return Alignment(found, False, before, after, check)
@@ -233,7 +236,7 @@ def _optimise(
         if reached > after:
             transform, after = nearer, reached
     shift = _middle_shift_mm(_rigid(transform), fixed.grid, moving.grid)
-    if shift > settings.usual_shift_mm and after <= before * (1 + settings.due_gain(shift)):
+    if shift > settings.usual_shift_mm and not settings.is_gained((before, after), shift):
         transform = identity
         _refine(transform, pair, spacing, settings)
         after = _similarity(judge, pair, transform)

@@ -163,14 +163,11 @@ def edema_in_view(
     -------
     Share of the edema, 0 to 1; None where there is none or the bone cannot be registered
     """
-    labels = {
-        (label.name, label.side): (value, label.bone) for value, label in before.regions.meaning.items()
-    }
-    if before.edema is None or place not in labels:
+    value = bone_number(before.regions, place)
+    if before.edema is None or value is None:
         return None
-    value, name = labels[place]
     edema = before.edema.array & (before.regions.labels.array == value)
-    bone = (name, place[1])
+    bone = (before.regions.meaning[value].bone, place[1])
     if not edema.any() or None in (bone_number(exam.bones, bone) for exam in (before, after)):
         return None
     moved = registered(bone_view(before, bone, settings), bone_view(after, bone, settings), settings)
