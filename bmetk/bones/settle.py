@@ -28,7 +28,9 @@ CHECK_NAME = "bones_on_fluid"
 REACH_MM, STEP_MM = 6.0, 0.25
 """How far around a surface the image is looked at, and how finely."""
 SHIFT_MM, BIAS_MM = 2.5, 1.0
-"""Largest shift, and how far outside or inside of the true border all outlines may lie."""
+"""Largest shift, and how far outside or inside of the true border all outlines are looked for."""
+FITTING_MM = 0.5
+"""Outlines that lie so far outside or inside all around do not fit, and what else they show is no shift."""
 BLUR_MM = 0.5
 """Standard deviation over which a slope is taken."""
 STEEPEST = 0.5
@@ -75,8 +77,8 @@ def settle_on_fluid(found: PlacedBones, fluid: ScalarImage, transform: RigidTran
     points, normals = _vertices_in_view(found, fluid.grid, transform)
     if len(points) < LEAST_VERTICES:
         return _stay(transform, "too little of the bones is in view to check their place on it")
-    shift = _best_shift(points, normals, fluid)
-    if np.abs(shift).max() >= SHIFT_MM:
+    shift, bias_mm = _best_shift(points, normals, fluid)
+    if np.abs(shift).max() >= SHIFT_MM or abs(bias_mm) >= FITTING_MM:
         return _stay(transform, "their borders are not clear on it: look at the outlines")
     moved_mm = round(float(np.hypot(*shift)), 2)
     status = CheckStatus.WARN if moved_mm > FAR_MM else CheckStatus.OK
@@ -103,8 +105,8 @@ def _vertices_in_view(found: FoundBones, grid: Grid, transform: RigidTransform) 
     return points[use], normals[use]
 
 
-def _best_shift(points: Points, normals: Points, fluid: ScalarImage) -> Vector:
-    """Find the shift along rows and columns, mm, at which the image brightens most where bones end."""
+def _best_shift(points: Points, normals: Points, fluid: ScalarImage) -> tuple[Vector, float]:
+    """Find the shift along rows and columns, and the bias, at which the image brightens most, mm."""
     planes = normals @ fluid.grid.axes[:, 1:]
     angle = np.arctan2(planes[:, 0], planes[:, 1])
     flat = planes / np.linalg.norm(planes, axis=1, keepdims=True) @ fluid.grid.axes[:, 1:].T
@@ -123,7 +125,7 @@ def _best_shift(points: Points, normals: Points, fluid: ScalarImage) -> Vector:
     return _highest(mean, count / (count + np.median(count) + 1))
 
 
-def _highest(rise: Vector, weight: Vector) -> Vector:
+def _highest(rise: Vector, weight: Vector) -> tuple[Vector, float]:
     """Search shift and common bias where the mean rises (direction, distance) add up to most."""
     facing = 2 * np.pi * (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS - np.pi
     shifts = np.arange(-SHIFT_MM, SHIFT_MM + STEP_MM / 2, STEP_MM)
@@ -136,7 +138,8 @@ def _highest(rise: Vector, weight: Vector) -> Vector:
     cost = STAYING * (row**2 + column**2) + UNBIASED * bias**2
     score = found @ weight / weight.sum() - rise.max() * cost
     best = np.unravel_index(int(score.argmax()), score.shape)
-    return np.array([shifts[best[axis]] + STEP_MM * _between(score, best, axis) for axis in (0, 1)])
+    shift = np.array([shifts[best[axis]] + STEP_MM * _between(score, best, axis) for axis in (0, 1)])
+    return shift, float(biases[best[2]])
 
 
 def _between(score: Vector, best: tuple[np.intp, ...], axis: int) -> float:

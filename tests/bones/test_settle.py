@@ -22,17 +22,19 @@ def coronal() -> Grid:
     return Grid.from_axes((15, 110, 100), (4.0, 0.8, 0.8), axes, np.array([-40.0, 30.0, 44.0]))
 
 
-def ball(centre_mm: np.ndarray) -> Surface:
+def ball(centre_mm: np.ndarray, larger_mm: float = 0.0) -> Surface:
     """Give the surface of an ellipsoid."""
     axes = np.meshgrid(*(np.arange(-32.0, 33.0, 2.0),) * 3, indexing="ij")
-    depth = 1 - np.sqrt(sum((axis / radius) ** 2 for axis, radius in zip(axes, RADII_MM, strict=True)))
+    depth = 1 - np.sqrt(
+        sum((axis / radius) ** 2 for axis, radius in zip(axes, RADII_MM + larger_mm, strict=True))
+    )
     vertices, faces, *_ = marching_cubes(depth, 0.0, spacing=(2.0, 2.0, 2.0))
     return Surface(vertices.astype(np.float64) - 32.0 + centre_mm, faces[:, ::-1].astype(np.int64))
 
 
-def found_at(centre_mm: np.ndarray, view: Grid) -> FoundBones:
-    """Give bones of which one is found, at a place."""
-    talus = FoundBone("talus", Bone.TALUS, Side.LEFT, ball(centre_mm), 0.9)
+def found_at(centre_mm: np.ndarray, view: Grid, larger_mm: float = 0.0) -> FoundBones:
+    """Give bones of which one is found, at a place, and too large all around."""
+    talus = FoundBone("talus", Bone.TALUS, Side.LEFT, ball(centre_mm, larger_mm), 0.9)
     return FoundBones(Joint.ANKLE, Side.LEFT, (talus,), (), {}, (), {}, view)
 
 
@@ -92,3 +94,11 @@ def test_a_shift_at_the_end_of_the_search_is_not_believed() -> None:
     settled = settle_on_fluid(found_at(grid.centre_mm + beside, grid), scan(grid), HERE)
     assert settled.transform is HERE
     assert "look at the outlines" in settled.checks[0].message
+
+
+@pytest.mark.parametrize(("larger_mm", "is_believed"), [(0.0, True), (0.9, False), (-0.9, False)])
+def test_outlines_that_do_not_fit_tell_no_shift(larger_mm: float, is_believed: bool) -> None:
+    grid = coronal()
+    found = found_at(grid.centre_mm + grid.axes[:, 2], grid, larger_mm)
+    settled = settle_on_fluid(found, scan(grid), HERE)
+    assert (settled.transform is not HERE) == is_believed
