@@ -105,6 +105,8 @@ class SmallRules:
     thin_slope : beside a lesion, what has less than this share of its contrast for each share of T1 lost, in
         rays and toes, is cortex or tendon in a thick slice
     dark_slope : so is what has less than this share in any bone without red marrow: it lies far from the coil
+    surrounded_slope, surrounded_probability : so is what has less than this share, is smaller than
+        ``doubted_ml``, less likely than this, and has brighter marrow of its bone around
     alike_slope : what looks like muscle there for its water, and has this share of a lesion's contrast for
         each share of T1 lost, is none: the water was told by a muscle that is itself bright
     cyst_ml, cyst_contrast, cyst_water : beside a lesion, what is smaller than this and so many times brighter
@@ -117,7 +119,8 @@ class SmallRules:
         likely as `BeliefRules.lonely_probability`, and has at least ``thin_water_slope``, must have lost
         ``muscle_loss``, too, and in other bones without red marrow what several slices show and is as likely
         as ``doubted_probability``; in bones of unknown name only beside a lesion that does not look so
-    doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean
+    doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean, in rays and
+        toes with brighter marrow around than ``surrounded_probability``
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share
     watery_loss : in any bone whose name is known, what is smaller than ``doubted_ml``, not sure, and has lost
@@ -145,6 +148,8 @@ class SmallRules:
     faint_probability: float = 0.78
     thin_slope: float = 0.45
     dark_slope: float = 0.2
+    surrounded_slope: float = 0.75
+    surrounded_probability: float = 0.8
     alike_slope: float = 0.8
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
@@ -177,6 +182,8 @@ class SmallRules:
             "faint_probability",
             "thin_slope",
             "dark_slope",
+            "surrounded_slope",
+            "surrounded_probability",
             "alike_slope",
             "cyst_water",
             "fluid_water",

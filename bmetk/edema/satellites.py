@@ -206,18 +206,19 @@ def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
     """Tell whether it is small, and dark on T1 and little bright as muscle in a wrong outline is.
 
     The marrow of a ray is dark beside its cortex: there what is likely, and not far too dry, must be as dark
-    as muscle, and so must what is likelier and seen in several slices of any bone without red marrow.
+    as muscle, and so must what is likelier and seen in several slices of any bone without red marrow. Where
+    brighter marrow is seen around, no cortex darkens it.
     """
-    least = np.inf
-    if piece.bone in kinds.thin and piece.water_slope >= settings.small.thin_water_slope:
+    least, probable = np.inf, settings.small.doubted_probability
+    if piece.bone in kinds.thin and is_darker(piece, settings):
+        probable = settings.small.surrounded_probability
+    elif piece.bone in kinds.thin and piece.water_slope >= settings.small.thin_water_slope:
         least = settings.belief.lonely_probability
     elif piece.bone in kinds.fatty and piece.bone not in kinds.thin and piece.slices > 1:
         least = settings.small.doubted_probability
     if piece.likely >= least and piece.lost < settings.small.muscle_loss:
         return False
-    doubted = (
-        piece.volume_ml < settings.small.doubted_ml and piece.likely < settings.small.doubted_probability
-    )
+    doubted = piece.volume_ml < settings.small.doubted_ml and piece.likely < probable
     small = piece.volume_ml < settings.small.soft_ml or doubted
     return small and 0 < piece.water_slope < settings.small.soft_water_slope
 
@@ -272,11 +273,14 @@ def _why_no_lesion_beside(
     """Judge a piece by the lesions of the exam.
 
     A thin bone in thick slices is dark for its cortex: unlike a weaker lesion it lost much T1. So did a bone
-    far from the coil.
+    far from the coil, and joint fluid or muscle in a slice where the outline goes too far, with normal marrow
+    in the slice before.
     """
     lesion = max(lesions, key=lambda it: it.contrast)
     brightest = lesion.contrast
     share = settings.small.thin_slope if piece.bone in kinds.thin else settings.small.dark_slope
+    if _is_doubted_in_marrow(piece, settings):
+        share = settings.small.surrounded_slope
     if piece.bone in kinds.fatty and piece.slope < share * lesion.slope:
         return _SOFT
     fainter = piece.contrast < settings.small.faint_share * brightest
@@ -287,6 +291,12 @@ def _why_no_lesion_beside(
         return _FAINT
     fluid = piece.volume_ml < settings.small.cyst_ml and not 0 < piece.water < settings.small.cyst_water
     return _CYST if fluid and piece.contrast > settings.small.cyst_contrast * brightest else ""
+
+
+def _is_doubted_in_marrow(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is small, not likely beyond doubt, and brighter marrow of its bone is seen around."""
+    small = piece.volume_ml < settings.small.doubted_ml
+    return small and piece.likely < settings.small.surrounded_probability and 0 < piece.step < np.inf
 
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:

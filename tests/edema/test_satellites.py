@@ -246,14 +246,14 @@ def test_a_speck_much_brighter_than_the_lesion_is_a_cyst() -> None:
 
 @pytest.mark.parametrize(("share", "kept"), [(0.05, False), (0.1, True)])
 def test_a_small_piece_as_dark_and_as_little_bright_as_muscle_is_no_edema(share: float, kept: bool) -> None:
-    assert run(6.0, 0.45, fatty=[1, 2], beside=SPECK, water_share=share, likely=0.8) == (True, kept)
-    edema, signals, volume = scene([(SPECK, 6.0, 0.45)], water_share=share, likely=0.8)
+    assert run(6.0, 0.45, fatty=[1, 2], beside=SPECK, water_share=share, likely=0.85) == (True, kept)
+    edema, signals, volume = scene([(SPECK, 6.0, 0.45)], water_share=share, likely=0.85)
     for thin in ((), (1, 2)):
         kinds = MarrowKinds((1, 2), thin=thin)
         doubtful = without_satellites(edema, signals, volume, kinds, EdemaSettings())[1]
         assert doubtful.any() == (bool(thin) and not kept)  # what is left of a lesion of a ray may look so
-    assert run(6.0, 0.45, fatty=[1, 2], water_share=share, likely=0.8) == (True, True)
-    assert run(6.0, 0.45, fatty=[1, 2], water_share=share, likely=0.7) == (True, kept)
+    assert run(6.0, 0.45, fatty=[1, 2], water_share=share, likely=0.85) == (True, True)
+    assert run(6.5, 0.45, fatty=[1, 2], water_share=share, likely=0.7) == (True, kept)
 
 
 @pytest.mark.parametrize(
@@ -299,10 +299,43 @@ def test_what_is_likely_is_no_tendon_in_a_ray_or_several_slices_and_in_a_ray_no_
 ) -> None:
     small = (slice(box[0].start, box[0].start + slices), box[1], box[2])
     edema, signals, volume = scene([(LESION, 9.0, 0.6), (small, 6.0, t1)], likely=likely, water_share=share)
+    assert signals.t1 is not None
+    signals.t1[(volume.bones == 2) & ~edema] = t1  # as dark all around
     for thin, expected in (((), elsewhere), ((2,), in_ray)):
         kinds = MarrowKinds((1, 2), thin=thin)
         found = left_of(edema, signals, volume, kinds)
         assert found[small].any() == expected
+
+
+@pytest.mark.parametrize(
+    ("contrast", "likely", "around", "kept"),
+    [
+        (4.0, 0.7, 1.0, False),
+        (5.0, 0.7, 1.0, True),  # as bright as the lesion for the T1 lost
+        (4.0, 0.82, 1.0, True),
+        (4.0, 0.7, 0.58, True),  # no brighter marrow around
+    ],
+)
+def test_amid_brighter_marrow_what_is_doubted_is_no_lesion_unless_as_bright_as_one_for_the_t1_lost(
+    contrast: float, likely: float, around: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, contrast, 0.6)], water_share=0.2)
+    signals.likely[BESIDE] = likely
+    assert signals.t1 is not None
+    signals.t1[(volume.bones == 2) & ~edema] = around
+    assert left_of(edema, signals, volume, MarrowKinds((2,)))[BESIDE].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("likely", "around", "kept"), [(0.78, 1.0, False), (0.78, 0.6, True), (0.82, 1.0, True)]
+)
+def test_in_a_toe_no_cortex_darkens_what_lies_amid_bright_marrow(
+    likely: float, around: float, kept: bool
+) -> None:
+    edema, signals, volume = scene([(BESIDE, 6.0, 0.6)], likely=likely, water_share=0.045)
+    assert signals.t1 is not None
+    signals.t1[~edema] = around
+    assert left_of(edema, signals, volume, MarrowKinds((1, 2), thin=(2,))).any() == kept
 
 
 @pytest.mark.parametrize(("around", "kept"), [(1.0, False), (1.1, True)])
@@ -666,7 +699,7 @@ def test_near_much_bright_fat_what_is_unlikely_must_have_lost_more_t1(
     unsuppressed: float, likely: float, t1: float, kept: bool
 ) -> None:
     scanned = {"unsuppressed": unsuppressed, "likely": likely, "water_share": 0.2}
-    edema, signals, volume = scene([(BESIDE, 2.0, t1), (LESION, 4.0, 0.6)], **scanned)  # type: ignore[arg-type]
+    edema, signals, volume = scene([(BESIDE, 2.4, t1), (LESION, 4.0, 0.6)], **scanned)  # type: ignore[arg-type]
     signals.likely[LESION] = 0.95
     found = left_of(edema, signals, volume, MarrowKinds((1, 2)))
     assert found[BESIDE].any() == kept
