@@ -24,6 +24,7 @@ from bmetk.edema.signs import (
     is_end_lesion,
     is_fat,
     is_free_fluid,
+    is_lighter,
     is_muscle,
     is_one_sided,
     is_sure,
@@ -178,6 +179,8 @@ def _why_no_lesion_of_red(
     """Judge a piece of a bone that may hold red marrow: is it marrow, and which."""
     if is_muscle(piece, settings):
         return _SOFT
+    if is_lighter(piece, settings):
+        return _RED
     return _WATERY if is_beside_bone(piece, settings) else _why_red(piece, others, kinds, settings)
 
 

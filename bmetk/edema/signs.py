@@ -58,6 +58,12 @@ def is_darker(piece: Piece, settings: EdemaSettings) -> bool:
     return settings.end.around_loss < piece.step < np.inf
 
 
+def is_lighter(piece: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether it is no large part of a bone, doubted, and the marrow around lost more T1."""
+    part = piece.volume_ml < settings.belief.lonely_ml[1]
+    return part and piece.step < 0 and piece.likely < settings.small.doubted_probability
+
+
 def is_free_fluid(piece: Piece, settings: EdemaSettings) -> bool:
     """Tell whether it is small, all water, and dark on T1: edema leaves fat between its water."""
     full = piece.water >= settings.small.fluid_water and piece.lost >= settings.small.fluid_loss
@@ -71,9 +77,9 @@ def is_beside_bone(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def is_muscle(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is as dark on T1 as muscle, without the water of marrow so dark."""
+    """Tell whether it is as dark on T1 as muscle, and drier than marrow so dark, or amid what is darker."""
     dark = piece.lost >= settings.small.muscle_loss and piece.likely < settings.belief.sure_probability
-    return dark and 0 < piece.water_slope < settings.small.muscle_water_slope
+    return dark and (piece.step < 0 or 0 < piece.water_slope < settings.small.muscle_water_slope)
 
 
 def is_clear(piece: Piece, settings: EdemaSettings) -> bool:

@@ -1024,3 +1024,25 @@ def test_what_is_like_a_smaller_sure_lesion_of_its_bone_is_edema_though_dry_wher
     signals.likely[large] = likely
     found = left_of(edema, signals, volume)
     assert found[large].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("t1", "around", "likely", "kept"),
+    [
+        (0.6, 0.55, 0.7, False),
+        (0.6, 0.65, 0.7, True),
+        (0.6, 0.55, 0.8, True),
+        (0.48, 0.4, 0.8, False),  # as dark as muscle besides
+        (0.48, 0.55, 0.8, True),
+        (0.48, 0.4, 0.95, True),
+    ],
+)
+def test_what_is_doubted_and_lighter_on_t1_than_the_marrow_around_is_no_edema_where_marrow_may_be_red(
+    t1: float, around: float, likely: float, kept: bool
+) -> None:
+    small = (slice(2, 5), slice(10, 30), slice(40, 50))
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (small, 6.0, t1)], water_share=0.2)
+    signals.likely[small] = likely
+    assert signals.t1 is not None
+    signals.t1[(volume.bones == 2) & ~edema] = around
+    assert left_of(edema, signals, volume)[small].any() == kept
