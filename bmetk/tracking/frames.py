@@ -183,13 +183,19 @@ def _prepared(result: ExamResult, bone: Bone, settings: BoneRegistrationSettings
 def registered(
     reference: BoneView, other: BoneView, settings: BoneRegistrationSettings | None
 ) -> BoneAlignment:
-    """Register two views of a bone, once for as long as both are in use."""
+    """Register two views of a bone, once for as long as both are in use; the other way is the inverse."""
+    known = _alignments(reference, other)
+    if settings not in known:
+        back = _alignments(other, reference).get(settings)
+        known[settings] = register_bone(reference, other, settings) if back is None else back.inverse()
+    return known[settings]
+
+
+def _alignments(reference: BoneView, other: BoneView) -> dict[Hashable, BoneAlignment]:
+    """Give what is known of two views, by the settings it was found with."""
     partners: WeakKeyDictionary[BoneView, dict[Hashable, BoneAlignment]]
     partners = _once(reference, "registered", WeakKeyDictionary)
-    known = partners.setdefault(other, {})
-    if settings not in known:
-        known[settings] = register_bone(reference, other, settings)
-    return known[settings]
+    return partners.setdefault(other, {})
 
 
 def _anchors(regions: Segmentation, bone: npt.NDArray[np.bool_]) -> Iterator[tuple[str, FloatArray]]:

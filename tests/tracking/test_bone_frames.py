@@ -15,7 +15,7 @@ from bmetk.exam import ExamResult, Segmentation
 from bmetk.image import LabelMap, Mask, RigidTransform, crop_grid
 from bmetk.registration import BoneRegistrationSettings, register_bone
 from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, track
-from bmetk.tracking.frames import bone_view
+from bmetk.tracking.frames import bone_view, registered
 from tests.registration.bones import turned
 from tests.tracking.bones import FEMUR, knee, without_bones
 
@@ -84,6 +84,19 @@ def test_exams_that_are_no_longer_in_use_are_not_kept() -> None:
     del exams
     collect()
     assert not any(part() is not None for part in kept)
+
+
+def test_a_bone_is_registered_once_in_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    femur = "femur", Side.RIGHT
+    one, other = (bone_view(exam, femur) for exam in (knee(0, [], STILL), knee(60, [], BENT)))
+    there, calls = registered(one, other, None), []
+    monkeypatch.setattr(frames, "register_bone", lambda *views: calls.append(views))
+    back = registered(other, one, None)
+    assert not calls
+    assert there.transform is not None
+    assert back.transform is not None
+    points = np.eye(3) * 20.0
+    assert np.allclose(back.transform.apply(there.transform.apply(points)), points)
 
 
 def test_only_the_exam_that_was_edited_is_carried_again(monkeypatch: pytest.MonkeyPatch) -> None:
