@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.measure import marching_cubes
@@ -96,9 +98,19 @@ def test_a_shift_at_the_end_of_the_search_is_not_believed() -> None:
     assert "look at the outlines" in settled.checks[0].message
 
 
-@pytest.mark.parametrize(("larger_mm", "is_believed"), [(0.0, True), (0.9, False), (-0.9, False)])
-def test_outlines_that_do_not_fit_tell_no_shift(larger_mm: float, is_believed: bool) -> None:
+@pytest.mark.parametrize(
+    ("joint", "larger_mm", "is_believed"),
+    [
+        (Joint.ANKLE, 0.0, True),
+        (Joint.ANKLE, 0.9, False),
+        (Joint.ANKLE, -0.9, False),
+        (Joint.HIP, 0.9, True),
+    ],
+)
+def test_among_small_bones_outlines_that_do_not_fit_tell_no_shift(
+    joint: Joint, larger_mm: float, is_believed: bool
+) -> None:
     grid = coronal()
-    found = found_at(grid.centre_mm + grid.axes[:, 2], grid, larger_mm)
+    found = replace(found_at(grid.centre_mm + grid.axes[:, 2], grid, larger_mm), joint=joint)
     settled = settle_on_fluid(found, scan(grid), HERE)
     assert (settled.transform is not HERE) == is_believed
