@@ -122,7 +122,8 @@ class SmallRules:
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean, in rays and
         toes with brighter marrow around than ``surrounded_probability``; where red marrow may be, what is
         smaller than the second of `BeliefRules.lonely_ml`, less likely than this and lighter on T1 than the
-        marrow around is red
+        marrow around is red, if it lost less than `FatRules.loss` even below
+        `BeliefRules.sure_probability`; and so is what is less likely than this and lies in no end of its bone
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share, or amid marrow that lost more
     watery_loss : in any bone whose name is known, what is smaller than ``doubted_ml``, not sure, and has lost
@@ -156,7 +157,7 @@ class SmallRules:
     cyst_ml: float = 0.25
     cyst_contrast: float = 1.5
     cyst_water: float = 0.5
-    fluid_ml: float = 1.0
+    fluid_ml: float = 1.5
     fluid_water: float = 0.94
     fluid_loss: float = 0.5
     soft_ml: float = 1.0

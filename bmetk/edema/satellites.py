@@ -318,11 +318,18 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
     else:  # no muscle tells the water
         doubtful = piece.likely < settings.red.probability
+    doubtful |= _is_doubted_in_shaft(piece, kinds, settings)
     if doubtful or _is_scatter(piece, kinds, settings):
         return _RED
     if is_sure(piece, settings):
         return ""
     return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+
+
+def _is_doubted_in_shaft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is doubted, and reaches no end of its bone: this disease begins beside a joint."""
+    away = piece.bone in kinds.ended and piece.yellow == 0
+    return away and piece.likely < settings.small.doubted_probability
 
 
 def _is_ill_as_its_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:

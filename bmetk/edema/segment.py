@@ -124,7 +124,7 @@ def segment_edema(
     volume = _cropped(t1, fluid, bones, covered, regions, box)
     normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
     to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
-    kinds = _marrow_kinds(bones)
+    kinds = _marrow_kinds(bones, volume)
     fat = unsuppressed_nearby(normal.volume, fluid_contrast)
     water_level = _water_level(normal, to_muscle)
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
@@ -290,7 +290,7 @@ def _shaft(tibia: BoolArray, talus: BoolArray, grid: Grid) -> BoolArray:
     return shaft
 
 
-def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
+def _marrow_kinds(bones: Segmentation, volume: MarrowVolume) -> MarrowKinds:
     """Sort bones by the marrow that they may hold."""
     names = {value: label.name for value, label in bones.meaning.items()}
     return MarrowKinds(
@@ -298,6 +298,7 @@ def _marrow_kinds(bones: Segmentation) -> MarrowKinds:
         unknown=tuple(value for value, name in names.items() if name not in _BONE_NAMES),
         thin=tuple(value for value, name in names.items() if name in _THIN_BONES),
         red=tuple(value for value, name in names.items() if name == Bone.PELVIS),
+        ended=tuple(np.unique(volume.bones[volume.yellow]).tolist()),
     )
 
 

@@ -59,9 +59,13 @@ def is_darker(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def is_lighter(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is no large part of a bone, doubted, and the marrow around lost more T1."""
-    part = piece.volume_ml < settings.belief.lonely_ml[1]
-    return part and piece.step < 0 and piece.likely < settings.small.doubted_probability
+    """Tell whether it is no large part of a bone, and the marrow around lost more T1.
+
+    It must be doubted if it lost some itself; if it did not, not sure will do, as in a hemangioma.
+    """
+    as_fat = piece.lost < settings.fat.loss
+    least = settings.belief.sure_probability if as_fat else settings.small.doubted_probability
+    return piece.volume_ml < settings.belief.lonely_ml[1] and piece.step < 0 and piece.likely < least
 
 
 def is_free_fluid(piece: Piece, settings: EdemaSettings) -> bool:

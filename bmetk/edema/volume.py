@@ -60,12 +60,14 @@ class MarrowKinds:
     unknown : bones of which that is not known; they are judged by their own scatter alone
     thin : rays and toes, whose cortex darkens the marrow on T1
     red : bones that hold much of it for life
+    ended : bones of which an end is seen, whose marrow is yellow
     """
 
     fatty: tuple[int, ...] = ()
     unknown: tuple[int, ...] = ()
     thin: tuple[int, ...] = ()
     red: tuple[int, ...] = ()
+    ended: tuple[int, ...] = ()
 
     @property
     def not_red(self) -> tuple[int, ...]:

@@ -907,8 +907,14 @@ def test_a_bone_far_from_the_coil_lost_much_t1_for_its_contrast(contrast_beside:
 
 @pytest.mark.parametrize(
     ("water", "t1", "wide", "kept"),
-    [(1.0, 0.4, 8, False), (0.9, 0.4, 8, True), (1.0, 0.7, 8, True), (1.0, 0.4, 16, True)],
-    ids=["cyst", "marrow between", "bright on T1", "large"],
+    [
+        (1.0, 0.4, 8, False),
+        (1.0, 0.4, 11, False),
+        (0.9, 0.4, 8, True),
+        (1.0, 0.7, 8, True),
+        (1.0, 0.4, 16, True),
+    ],
+    ids=["cyst", "large cyst", "marrow between", "bright on T1", "large"],
 )
 def test_a_small_lonely_piece_of_water_alone_is_a_cyst(
     water: float, t1: float, wide: int, kept: bool
@@ -1035,6 +1041,8 @@ def test_what_is_like_a_smaller_sure_lesion_of_its_bone_is_edema_though_dry_wher
         (0.48, 0.4, 0.8, False),  # as dark as muscle besides
         (0.48, 0.55, 0.8, True),
         (0.48, 0.4, 0.95, True),
+        (0.96, 0.9, 0.85, False),  # as bright as fat
+        (0.96, 0.9, 0.95, True),
     ],
 )
 def test_what_is_doubted_and_lighter_on_t1_than_the_marrow_around_is_no_edema_where_marrow_may_be_red(
@@ -1046,3 +1054,22 @@ def test_what_is_doubted_and_lighter_on_t1_than_the_marrow_around_is_no_edema_wh
     assert signals.t1 is not None
     signals.t1[(volume.bones == 2) & ~edema] = around
     assert left_of(edema, signals, volume)[small].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("likely", "ended", "reaching", "kept"),
+    [
+        (0.7, (2,), False, False),
+        (0.8, (2,), False, True),
+        (0.7, (), False, True),  # no end of the bone is seen
+        (0.7, (2,), True, True),
+    ],
+)
+def test_what_is_doubted_and_reaches_no_end_of_its_bone_is_red_marrow(
+    likely: float, ended: tuple[int, ...], reaching: bool, kept: bool
+) -> None:
+    pieces = [(LESION, 4.0, 0.6), (BESIDE, 4.0, 0.6)]
+    edema, signals, volume = scene(pieces, likely=likely, water_share=0.25)
+    volume.yellow[:, :11] = reaching
+    kinds = MarrowKinds((1,), ended=ended)
+    assert left_of(edema, signals, volume, kinds)[BESIDE].any() == kept
