@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect_by_bone, convex_hull, disk
+from bmetk.edema.pieces import connect, connect_by_bone, convex_hull, disk, is_large
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Box, Grid
@@ -116,15 +116,13 @@ def measured_pieces(
     labels = connect_by_bone(edema, volume.bones)
     other_side = brightest_of_other_sides(signals, volume, settings)
     least = settings.belief.lesion_ml / volume.grid.voxel_ml
-    wide = disk(settings.part.radius_mm / min(volume.grid.spacing_mm[1:]))
     for number, box in boxes(labels, pad=0):
         inside = labels[box] == number
         bone = int(volume.bones[box][inside][0])
         ring = _is_ring(inside, volume.bones[box] == bone, volume.grid, settings)
         for part in _divide(inside, signals.fat[box] > settings.fat.nearby[0], least):
             weak = _weak_part(part, box, signals, volume, other_side.get(bone, 0.0), settings)
-            weak &= ndimage.binary_dilation(ndimage.binary_opening(weak, wide), wide)
-            for one in _divide(part, weak, least):
+            for one in _divide(part, _wide(weak, volume.grid, settings), least):
                 yield _measure(one, bone, ring, box, signals, volume, other_side, edema)
 
 
@@ -148,6 +146,42 @@ def _weak_part(
         share = np.where(yellow, settings.part.alike_share, 1.0)
         weak |= smooth < np.minimum(share * bright, other_side)
     return np.asarray(part & weak)
+
+
+def _wide(mask: BoolArray, grid: Grid, settings: EdemaSettings) -> BoolArray:
+    """Leave what is as wide as `PartRules.radius_mm` in its slice, with its borders."""
+    wide = disk(settings.part.radius_mm / min(grid.spacing_mm[1:]))
+    return np.asarray(mask & ndimage.binary_dilation(ndimage.binary_opening(mask, wide), wide))
+
+
+def weaker_beyond_end(
+    piece: Piece, signals: Signals, volume: MarrowVolume, settings: EdemaSettings
+) -> BoolArray:
+    """Mark what of a lesion in a bone's end lies beyond it, weaker, doubted and large: red marrow it touches.
+
+    Parameters
+    ----------
+    piece : Piece
+    signals : Signals, shape (S, R, C)
+    volume : MarrowVolume of the same shape
+    settings : EdemaSettings
+
+    Returns
+    -------
+    bool, in the box of the piece
+    """
+    grid, contrast, yellow = volume.grid, signals.contrast[piece.box], volume.yellow[piece.box]
+    end = piece.inside & yellow
+    if np.count_nonzero(end) * grid.voxel_ml < settings.part.beyond_ml:
+        return np.zeros_like(end)
+    bright = float(np.quantile(contrast[end], _BRIGHT_QUANTILE))
+    smooth = smooth_inside(contrast, piece.inside, settings.part.smoothing_mm, grid)
+    weak = piece.inside & ~yellow & (smooth < settings.part.beyond_share * bright)
+    labels = connect(_wide(weak, grid, settings))
+    size = np.bincount(labels.ravel())
+    likely = np.bincount(labels.ravel(), weights=signals.likely[piece.box].ravel())
+    doubted = likely < settings.small.doubted_probability * size
+    return np.asarray((is_large(labels, settings.part.beyond_ml, grid) & doubted)[labels])
 
 
 def _divide(piece: BoolArray, at: BoolArray, least: float) -> tuple[BoolArray, ...]:

@@ -49,16 +49,21 @@ class PartRules:
     alike_share, smoothing_mm : so is what is no brighter than the brightest tenth of the same bone of the
         other side, smoothed within the piece and the slice; where no red marrow is, only with less than this
         share
+    beyond_share, beyond_ml : what a lesion of a bone's end has beyond that end is red marrow if it has less
+        than this share of the bright level there, so much volume, and is less likely than
+        `SmallRules.doubted_probability`
     """
 
     weak_share: float = 0.45
     radius_mm: float = 2.0
     alike_share: float = 0.6
     smoothing_mm: float = 1.5
+    beyond_share: float = 0.65
+    beyond_ml: float = 3.0
 
     def __post_init__(self) -> None:
-        require_shares("edema.part", self, "weak_share", "alike_share")
-        require_not_negative("edema.part", self, "radius_mm", "smoothing_mm")
+        require_shares("edema.part", self, "weak_share", "alike_share", "beyond_share")
+        require_not_negative("edema.part", self, "radius_mm", "smoothing_mm", "beyond_ml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.measured import Piece, Signals, measured_pieces
+from bmetk.edema.measured import Piece, Signals, measured_pieces, weaker_beyond_end
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.signs import (
     is_beside_bone,
@@ -78,9 +78,10 @@ def without_satellites(
     pieces = list(measured_pieces(edema, signals, volume, settings))
     kept = edema.copy()
     for piece, reason in zip(pieces, _reasons(pieces, kinds, settings), strict=True):
-        if reason:
-            kept[piece.box] &= ~piece.inside
-            dropped[reason] += piece.volume_ml
+        gone = piece.inside if reason else weaker_beyond_end(piece, signals, volume, settings)
+        if gone.any():
+            kept[piece.box] &= ~gone
+            dropped[reason or _RED] += float(np.count_nonzero(gone)) * volume.grid.voxel_ml
         if _may_be_left_over(piece, reason, kinds, settings):
             doubtful[piece.box] |= piece.inside
     return kept, doubtful, dropped

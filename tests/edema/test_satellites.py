@@ -1073,3 +1073,26 @@ def test_what_is_doubted_and_reaches_no_end_of_its_bone_is_red_marrow(
     volume.yellow[:, :11] = reaching
     kinds = MarrowKinds((1,), ended=ended)
     assert left_of(edema, signals, volume, kinds)[BESIDE].any() == kept
+
+
+@pytest.mark.parametrize(
+    ("contrast", "likely", "rows", "kept"),
+    [
+        (3.0, 0.7, 12, False),
+        (5.0, 0.7, 12, True),  # as bright as the lesion of the end
+        (3.0, 0.8, 12, True),
+        (3.0, 0.7, 5, True),  # a lesion fades at its border
+    ],
+)
+def test_weaker_marrow_beyond_a_bone_s_end_that_touches_a_lesion_is_red(
+    contrast: float, likely: float, rows: int, kept: bool
+) -> None:
+    beyond = (slice(2, 6), slice(20, 20 + rows), slice(5, 25))
+    end = (slice(2, 6), slice(5, 20), slice(5, 25))
+    edema, signals, volume = scene([(end, 6.0, 0.6), (beyond, contrast, 0.6)], water_share=0.25)
+    volume.yellow[:, :20] = True
+    signals.likely[beyond] = likely
+    found, _, dropped_ml = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
+    assert found[end].mean() > 0.95
+    assert (found[beyond].mean() > 0.9) == kept
+    assert ("red marrow" in dropped_ml) != kept
