@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from bmetk.edema.pieces import connect_by_bone, disk, is_large
+from bmetk.edema.pieces import connect_by_bone, disk, is_large, mean_of_each
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, smooth_inside
 
@@ -56,8 +56,8 @@ def raised(
     """
     wide = disk(_RADIUS_MM / min(volume.grid.spacing_mm[1:]))
     labels = connect_by_bone(ndimage.binary_opening(found, wide), volume.bones)
-    size, total = np.bincount(labels.ravel()), np.bincount(labels.ravel(), weights=likely.ravel())
-    doubted = (total >= least * size) & (total < settings.side.probability * size)
+    mean = mean_of_each(labels, likely)
+    doubted = (mean >= least) & (mean < settings.side.probability)
     new = is_large(labels, least_ml, volume.grid) & doubted
     return np.where(new[labels], np.maximum(likely, np.float32(_LIKELY)), likely)
 

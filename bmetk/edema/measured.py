@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from bmetk.anatomy import opposite_value
-from bmetk.edema.pieces import connect, connect_by_bone, convex_hull, disk, is_large
+from bmetk.edema.pieces import connect, connect_by_bone, convex_hull, disk, is_large, mean_of_each
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, boxes, smooth_inside
 from bmetk.image import Box, Grid
@@ -172,15 +172,13 @@ def weaker_beyond_end(
     """
     grid, contrast, yellow = volume.grid, signals.contrast[piece.box], volume.yellow[piece.box]
     end = piece.inside & yellow
-    if np.count_nonzero(end) * grid.voxel_ml < settings.part.beyond_ml:
+    if not end.any() or np.count_nonzero(end) * grid.voxel_ml < settings.part.beyond_ml:
         return np.zeros_like(end)
     bright = float(np.quantile(contrast[end], _BRIGHT_QUANTILE))
     smooth = smooth_inside(contrast, piece.inside, settings.part.smoothing_mm, grid)
     weak = piece.inside & ~yellow & (smooth < settings.part.beyond_share * bright)
     labels = connect(_wide(weak, grid, settings))
-    size = np.bincount(labels.ravel())
-    likely = np.bincount(labels.ravel(), weights=signals.likely[piece.box].ravel())
-    doubted = likely < settings.small.doubted_probability * size
+    doubted = mean_of_each(labels, signals.likely[piece.box]) < settings.small.doubted_probability
     return np.asarray((is_large(labels, settings.part.beyond_ml, grid) & doubted)[labels])
 
 

@@ -39,6 +39,12 @@ def is_large(labels: IntArray, least_ml: float, grid: Grid) -> BoolArray:
     return np.asarray(large)
 
 
+def mean_of_each(labels: IntArray, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Give the mean value of each number of a label map, shape (N,); 0 for a number that nothing carries."""
+    size = np.bincount(labels.ravel())
+    return np.asarray(np.bincount(labels.ravel(), weights=values.ravel()) / np.maximum(size, 1))
+
+
 def convex_hull(mask: BoolArray) -> BoolArray:
     """Fill the convex hull of what is marked in one slice, shape (R, C); nothing where nothing is."""
     hull = convex_hull_image(mask) if mask.any() else mask  # type: ignore[no-untyped-call]

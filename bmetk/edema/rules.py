@@ -125,10 +125,10 @@ class SmallRules:
         ``muscle_loss``, too, and in other bones without red marrow what several slices show and is as likely
         as ``doubted_probability``; in bones of unknown name only beside a lesion that does not look so
     doubted_ml, doubted_probability : so is what is smaller than this and less likely in the mean, in rays and
-        toes with brighter marrow around than ``surrounded_probability``; where red marrow may be, what is
-        smaller than the second of `BeliefRules.lonely_ml`, less likely than this and lighter on T1 than the
-        marrow around is red, if it lost less than `FatRules.loss` even below
-        `BeliefRules.sure_probability`; and so is what is less likely than this and lies in no end of its bone
+        toes with brighter marrow around less likely than ``surrounded_probability``. Where red marrow may
+        be, it is what is less likely than this and lies in no end of its bone, or is smaller than the second
+        of `BeliefRules.lonely_ml` and lighter on T1 than the marrow around; the latter below
+        `BeliefRules.sure_probability` where it lost less T1 than `FatRules.loss`
     muscle_loss, muscle_water_slope : and, in bones that may hold red marrow, what is not sure and has lost
         so much T1 with less of water's signal than this for each share, or amid marrow that lost more
     watery_loss : in any bone whose name is known, what is smaller than ``doubted_ml``, not sure, and has lost

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bmetk.edema.measured import Signals
+from bmetk.edema.rules import PartRules
 from bmetk.edema.satellites import without_satellites
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.volume import BoolArray, MarrowKinds, MarrowVolume
@@ -1096,3 +1097,9 @@ def test_weaker_marrow_beyond_a_bone_s_end_that_touches_a_lesion_is_red(
     assert found[end].mean() > 0.95
     assert (found[beyond].mean() > 0.9) == kept
     assert ("red marrow" in dropped_ml) != kept
+
+
+def test_the_least_volume_beyond_an_end_may_be_nothing() -> None:
+    edema, signals, volume = scene([(LESION, 6.0, 0.6)], water_share=0.25)
+    settings = EdemaSettings(part=PartRules(beyond_ml=0.0))
+    assert without_satellites(edema, signals, volume, MarrowKinds(), settings)[0][LESION].all()
