@@ -23,14 +23,13 @@ from bmetk.bones import (
 from bmetk.config import Settings, settings_document
 from bmetk.edema import (
     EdemaMap,
-    believe_earlier,
     find_lesions,
     measure_regions,
     observe_findings,
     segment_edema,
 )
 from bmetk.errors import GridMismatchError, MissingSeriesError
-from bmetk.exam import Check, CheckStatus, Exam, ExamResult, Segmentation, Series
+from bmetk.exam import Check, CheckStatus, Exam, ExamResult, Segmentation, Series, protocol_of
 from bmetk.image import (
     Grid,
     Mask,
@@ -98,9 +97,8 @@ def analyze(
     ----------
     exam : Exam with a T1 and a fluid-sensitive series
     settings : settings of every stage
-    earlier : results of the patient's other exams: in bones without red marrow, and in the ends of others,
-        what by itself is too faint for edema, or too much like a vessel, is edema where the last exam before
-        showed it
+    earlier : results of the patient's other exams: what by itself is too faint for edema, or too much like a
+        vessel, red marrow or fat, is edema where the last exam before showed it
     on_progress : told the stage and the share of the work done
 
     Raises
@@ -133,17 +131,11 @@ def analyze(
             covered,
             regions=regions,
             settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
-            fluid_acquisition=fluid.acquisition,
-            fluid_contrast=fluid.contrast,
+            protocol=protocol_of(fluid),
+            earlier=carry_edema(_bones_alone(exam, anatomy, alignment), earlier) if earlier else None,
         )
     with clock.stage("measure"):
         result = _measure(exam, anatomy, found, t1_on_fluid, covered)
-        if earlier and found.doubtful:
-            aligned = replace(result, alignment=alignment)
-            believed = believe_earlier(found, carry_edema(aligned, earlier, found.doubtful))
-            if believed is not found:
-                found = believed
-                result = _measure(exam, anatomy, found, t1_on_fluid, covered)
     checks = (*_exam_checks(exam), registered.check, *anatomy.checks, *found.checks)
     return replace(
         result,
@@ -194,21 +186,12 @@ def find_exam_bones(
     measurements = measure_regions(
         None, anatomy.regions, inside, _expected(anatomy), whole_ml=anatomy.extent_ml
     )
-    return ExamResult(
-        exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
-        bones=anatomy.bones,
-        regions=anatomy.regions,
-        edema=None,
-        probability=None,
-        ratio=None,
+    return replace(
+        _bones_alone(exam, anatomy),
         measurements=measurements,
-        lesions=(),
-        findings=(),
         quality=(*_exam_checks(exam), *anatomy.checks),
         settings=settings_document(settings),
         seconds=clock.seconds,
-        version=__version__,
-        marrow=anatomy.marrow,
     )
 
 
@@ -345,10 +328,8 @@ def _measure(
     assert fluid is not None
     own_bones = exam.bones is not None and not names_bones(exam.bones)
     expected = tuple(anatomy.regions.present().values()) if own_bones else _expected(anatomy)
-    return ExamResult(
-        exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
-        bones=anatomy.bones,
-        regions=anatomy.regions,
+    return replace(
+        _bones_alone(exam, anatomy),
         edema=found.edema,
         probability=found.probability,
         ratio=found.ratio,
@@ -365,10 +346,26 @@ def _measure(
             fluid_contrast=fluid.contrast,
             fluid_acquisition=fluid.acquisition,
         ),
+    )
+
+
+def _bones_alone(exam: Exam, anatomy: _Anatomy, alignment: RigidTransform | None = None) -> ExamResult:
+    """Give what is known of an exam before its edema is."""
+    return ExamResult(
+        exam=replace(exam, joint=anatomy.joint, side=anatomy.side),
+        bones=anatomy.bones,
+        regions=anatomy.regions,
+        edema=None,
+        probability=None,
+        ratio=None,
+        measurements=(),
+        lesions=(),
+        findings=(),
         quality=(),
         settings={},
         seconds={},
         version=__version__,
+        alignment=alignment,
         marrow=anatomy.marrow,
     )
 

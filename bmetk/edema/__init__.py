@@ -3,13 +3,12 @@
 from bmetk.edema.findings import observe_findings
 from bmetk.edema.lesion import find_lesions
 from bmetk.edema.measure import measure_regions
-from bmetk.edema.segment import EdemaMap, believe_earlier, segment_edema
+from bmetk.edema.segment import EdemaMap, segment_edema
 from bmetk.edema.settings import EdemaSettings
 
 __all__ = [
     "EdemaMap",
     "EdemaSettings",
-    "believe_earlier",
     "find_lesions",
     "measure_regions",
     "observe_findings",

@@ -17,7 +17,7 @@ from bmetk.edema.muscle import muscle_level
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading, estimate_shading, no_shading
 from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
-from bmetk.exam import Check, CheckStatus, Contrast
+from bmetk.exam import Check, CheckStatus
 
 _SAMPLE = 12000
 _BINS = 160
@@ -25,15 +25,6 @@ _FATTY_SHARE = 0.6
 _LEAST_PEAK = 0.3
 _LEAST_SHARE = 0.08
 _LEAST_WATER = 0.5
-_FAT_T1 = 0.8
-_LEAST_FAT = 1000
-_BRIGHT_FAT = 2.0
-_UNSUPPRESSED = (0.07, 0.15)
-_FAT_STEP = 4
-_NEAR_MM = 10.0
-"""Standard deviation of the distance within which fat is near."""
-_LEAST_FAT_SHARE = 0.02
-"""Share of the surroundings that is fat, below which there is none."""
 _FAR_DIMMER, _AS_FATTY, _BONE_ML = 0.7, 0.9, 5.0
 """Where so much marrow of one bone is as fatty as all and so much dimmer, the mode of all is a lesion's."""
 
@@ -93,7 +84,7 @@ def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow
     volume : MarrowVolume as acquired
     settings : EdemaSettings
     """
-    near = _surroundings(volume, settings.shading_margin_mm)
+    near = surroundings(volume, settings.shading_margin_mm)
     shading = _shading_of(volume, near, settings)
     t1, fluid = Scale(shading, 1.0, 1.0).apply(volume)
     flat = replace(volume, t1=t1, fluid=fluid)
@@ -108,58 +99,6 @@ def normalise(volume: MarrowVolume, settings: EdemaSettings) -> NormalisedMarrow
     muscle = None if scaled.t1 is None else muscle_level(scaled.t1, scaled.fluid, soft)
     checks = (_shading_check(shading), _marrow_check(scaled, near, share))
     return NormalisedMarrow(scaled, muscle, Scale(shading, reference_t1, reference.value), checks)
-
-
-def check_fat_suppression(volume: MarrowVolume, settings: EdemaSettings) -> Check | None:
-    """Look for fat that is bright although it was suppressed by its frequency; STIR does not need it.
-
-    On development exams up to 4 % of the fat around the bones was twice as bright as normal marrow, and a
-    quarter or more where suppression had failed. None where T1 does not tell what is fat.
-
-    Parameters
-    ----------
-    volume : MarrowVolume, normalised
-    settings : EdemaSettings
-    """
-    if volume.t1 is None:
-        return None
-    near = _surroundings(volume, settings.shading_margin_mm)
-    fat = volume.fluid[near & (volume.bones == 0) & (volume.t1 > _FAT_T1)]
-    if fat.size < _LEAST_FAT:
-        return None
-    share = float((fat > _BRIGHT_FAT).mean())
-    warned, failed = _UNSUPPRESSED
-    status = CheckStatus.FAIL if share > failed else CheckStatus.WARN if share > warned else CheckStatus.OK
-    return Check(
-        "fat_suppression", status, share, f"{share:.0%} of the fat around the bones is not suppressed"
-    )
-
-
-def unsuppressed_nearby(volume: MarrowVolume, contrast: Contrast) -> Float32Array:
-    """Give the share of the fat nearby, outside of bones, that is bright although it should be suppressed.
-
-    Parameters
-    ----------
-    volume : MarrowVolume, normalised
-    contrast : Contrast of the fluid series; STIR suppresses fat everywhere
-
-    Returns
-    -------
-    float32, shape (S, R, C), 0 to 1; 0 where T1 does not tell what is fat, or none is near
-    """
-    if volume.t1 is None or contrast is Contrast.STIR:
-        return np.zeros_like(volume.fluid)
-    thin = (slice(None), slice(None, None, _FAT_STEP), slice(None, None, _FAT_STEP))
-    fat = ((volume.bones == 0) & volume.covered & (volume.t1 > _FAT_T1))[thin]
-    bright = fat & (volume.fluid[thin] > _BRIGHT_FAT)
-    steps = np.array([1, _FAT_STEP, _FAT_STEP]) * volume.grid.spacing_mm
-    part, whole = (
-        ndimage.gaussian_filter(mask.astype(np.float32), _NEAR_MM / steps, truncate=2.0)
-        for mask in (bright, fat)
-    )
-    share = part / np.maximum(whole, np.float32(_LEAST_FAT_SHARE))
-    wide = np.repeat(np.repeat(share, _FAT_STEP, 1), _FAT_STEP, 2)
-    return np.asarray(wide[:, : volume.fluid.shape[1], : volume.fluid.shape[2]], np.float32)
 
 
 def usual_level(values: npt.NDArray[np.floating]) -> Level:
@@ -204,7 +143,7 @@ def _core_depth(volume: MarrowVolume) -> float:
     return min(3.0, float(np.percentile(inside, 50))) if inside.size else 0.0
 
 
-def _surroundings(volume: MarrowVolume, margin_mm: float) -> BoolArray:
+def surroundings(volume: MarrowVolume, margin_mm: float) -> BoolArray:
     """Soft tissue within ``margin_mm`` in the slices around the bones, bones included."""
     radius = [0] + [max(1, int(margin_mm / s)) for s in volume.grid.spacing_mm[1:]]
     marked = (volume.bones > 0) & volume.covered

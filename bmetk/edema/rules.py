@@ -249,6 +249,8 @@ class RedRules:
     beside_ml, beside_contrast, beside_slope, beside_loss : beside a lesion larger than this and so many times
         brighter, what has less than this share of its contrast for each share of T1 lost is red marrow;
         within the lesion's bone it must have lost less than this share of the lesion's loss of T1
+    end_slope : in the end of a bone, what is not likely by ``probability`` and has less than this share of a
+        sure, brighter and larger lesion's contrast for each share of T1 lost is red marrow, too
     deviations, probability : what stands out of the bone's scatter by less than the first and is less likely
         than the second in the mean is red marrow; what passes both is sure, unless it has too little water
         for the T1 lost; in the pelvis, which holds it for life, so is what stands out by less and is not as
@@ -272,6 +274,7 @@ class RedRules:
     beside_contrast: float = 1.2
     beside_slope: float = 0.85
     beside_loss: float = 0.8
+    end_slope: float = 0.5
     deviations: float = 3.2
     probability: float = 0.85
     loss: float = 0.12
@@ -285,7 +288,8 @@ class RedRules:
     same_share: float = 0.75
 
     def __post_init__(self) -> None:
-        require_shares("edema.red", self, "beside_slope", "beside_loss", "probability", "loss", "clear_loss")
+        names = ("beside_slope", "beside_loss", "end_slope", "probability", "loss", "clear_loss")
+        require_shares("edema.red", self, *names)
         require_not_negative("edema.red", self, "beside_ml", "beside_contrast", "lesion_share", "same_share")
 
 
@@ -307,7 +311,7 @@ class SideRules:
         a bone what is as likely as the first may be dry
     wet_share, far_share : with more water for the T1 lost than the second of `RedRules.water_slope`, what
         fills a bone's end need only be the first of these times as bright, and anything the second, and only
-        as likely as any lesion
+        as likely as any lesion; where no muscle tells water, what fills an end is as good as wet
     water, deviations : what is so likely, and has this share of water's signal and stands out of the bone's
         scatter by this, too, need only have the first of ``red_contrast``
     least_ml, depth_mm : so much marrow, so deep, must be seen of the other side

@@ -12,7 +12,14 @@ from collections import defaultdict
 
 import numpy as np
 
-from bmetk.anatomy import opposite_value
+from bmetk.edema.beside import (
+    is_alike,
+    is_ill_as_its_partner,
+    is_like_a_lesion,
+    is_more_of_any,
+    is_red_beside,
+    is_red_in_end,
+)
 from bmetk.edema.measured import Piece, Signals, measured_pieces, weaker_beyond_end
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.signs import (
@@ -53,8 +60,8 @@ _ALONE = "in one slice alone"
 _OPEN = frozenset({_DOUBTFUL, _RED, _FAINT, _DRY, _SOFT, _VESSEL, _ALIKE, _ALONE})
 """Reasons that an earlier exam can overrule in bones without red marrow: what looks so may be what is left of
 a lesion, in a ray or a toe like a vessel or a tendon."""
-_OPEN_ENDS = frozenset({_DOUBTFUL, _RED, _DRY})
-"""The same in the ends of bones that may hold red marrow."""
+_OPEN_IN_RED = frozenset({_DOUBTFUL, _RED, _DRY, _FAT})
+"""The same in bones that may hold red marrow."""
 
 
 def without_satellites(
@@ -91,8 +98,9 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
     """Tell whether what was dropped may be what is left of an earlier lesion.
 
     In bones without red marrow it must be too small to show its own signals, or stand out of its bone's
-    scatter, and may be dry only in rays and toes, whose cortex is dark; in others it must be large and likely
-    in a bone's end, and brighter than the other side or, where that is not seen, than the scatter.
+    scatter, and may be dry only in rays and toes, whose cortex is dark. In others it must be large, be likely
+    in a bone's end or darker on T1 than the marrow around, and be brighter than the other side or, where that
+    is not seen, than the scatter.
     """
     large = piece.volume_ml >= settings.belief.large_ml
     stands_out = piece.deviations >= settings.red.deviations
@@ -100,9 +108,10 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
         dry = piece.bone not in kinds.thin and 0 < piece.water_slope < settings.small.thin_water_slope
         return reason in _OPEN and not dry and (not large or stands_out)
     in_end = piece.yellow >= settings.end.share and piece.likely >= settings.end.probability
+    darker = 0 < piece.step < np.inf and piece.lost >= settings.fat.loss
     if np.isfinite(piece.other_side):
         stands_out = piece.contrast >= settings.side.red_contrast[0] * piece.other_side
-    return reason in _OPEN_ENDS and large and in_end and stands_out
+    return reason in _OPEN_IN_RED and large and (in_end or darker) and stands_out
 
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:
@@ -160,7 +169,7 @@ def _is_edema_though_dry(
     piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings
 ) -> bool:
     """Tell whether it is more of a lesion, likely in a bone's end, or a small bone's dark spot."""
-    if _is_more_of_any(piece, lesions, settings):
+    if is_more_of_any(piece, lesions, settings):
         return True
     if piece.bone in kinds.fatty:
         return is_darker(piece, settings) and piece.likely >= settings.belief.lonely_probability
@@ -234,7 +243,7 @@ def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings:
     """
     if piece.water <= 0 and (
         piece.likely >= settings.red.doubtful_probability[0]
-        or any(_is_alike(piece, it, settings) for it in lesions)
+        or any(is_alike(piece, it, settings) for it in lesions)
     ):
         return False
     rules = settings.small
@@ -244,13 +253,6 @@ def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings:
     if piece.volume_ml >= rules.vessel_ml:
         sure = settings.belief.lonely_probability if piece.bone in kinds.thin else rules.vessel_probability
     return little and piece.volume_ml < rules.soft_ml and piece.likely < sure
-
-
-def _is_alike(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is about as bright as a lesion of any bone, and lost as much T1."""
-    share = settings.red.same_share
-    alike = share * lesion.contrast <= piece.contrast <= lesion.contrast / share
-    return alike and piece.lost >= settings.red.beside_loss * lesion.lost
 
 
 def _is_soaked(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
@@ -305,15 +307,15 @@ def _is_doubted_in_marrow(piece: Piece, settings: EdemaSettings) -> bool:
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:
     """Judge a piece of a bone that may hold red marrow; in its ends, only by what it lost of T1."""
-    if is_one_sided(piece, settings) or _is_like_a_lesion(piece, others, settings):
+    if is_one_sided(piece, settings) or is_like_a_lesion(piece, others, settings):
         return ""
     yellow = is_yellow(piece, settings)
     little = lost_little(piece, settings) and not (yellow and is_end_lesion(piece, settings))
-    both = is_symmetrical(piece, settings) and not _is_ill_as_its_partner(piece, others, settings)
+    both = is_symmetrical(piece, settings) and not is_ill_as_its_partner(piece, others, settings)
     if little or both:
         return _RED if little else _BOTH
     if yellow:
-        return ""
+        return _BESIDE if is_red_in_end(piece, others, settings) else ""
     bounds = zip(settings.red.doubtful_probability, settings.red.water_slope, strict=True)
     if piece.water > 0:
         doubtful = any(piece.likely < likely and piece.water_slope < slope for likely, slope in bounds)
@@ -324,59 +326,13 @@ def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: Ed
         return _RED
     if is_sure(piece, settings):
         return ""
-    return _BESIDE if any(_is_red(piece, it, settings) for it in others) else ""
+    return _BESIDE if any(is_red_beside(piece, it, settings) for it in others) else ""
 
 
 def _is_doubted_in_shaft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is doubted, and reaches no end of its bone: this disease begins beside a joint."""
     away = piece.bone in kinds.ended and piece.yellow == 0
     return away and piece.likely < settings.small.doubted_probability
-
-
-def _is_ill_as_its_partner(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
-    """Tell whether it is likely, and the other side bright for a sure lesion, far wetter than red marrow."""
-    if piece.likely < settings.side.probability:
-        return False
-    there = [it for it in others if it.bone == opposite_value(piece.bone)]
-    large = [it for it in there if it.volume_ml >= settings.belief.large_ml]
-    return any(is_sure(it, settings) and is_clear(it, settings) for it in large)
-
-
-def _is_like_a_lesion(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
-    """Tell whether it is large, likely, and as bright as a sure lesion elsewhere, or more of one nearby."""
-    if _is_more_of_any(piece, others, settings):
-        return True
-    if piece.volume_ml < settings.belief.large_ml or piece.likely < settings.side.probability:
-        return False
-    bright = [it.contrast for it in _sure(others, settings) if it.bone != piece.bone]
-    return any(piece.contrast >= settings.red.lesion_share * contrast for contrast in bright)
-
-
-def _sure(pieces: list[Piece], settings: EdemaSettings) -> list[Piece]:
-    """List the large lesions that are likely beyond doubt."""
-    large_ml, least = settings.belief.large_ml, settings.belief.sure_probability
-    return [it for it in pieces if it.volume_ml > large_ml and it.likely >= least]
-
-
-def _is_more_of_any(piece: Piece, others: list[Piece], settings: EdemaSettings) -> bool:
-    return any(_is_more_of(piece, it, settings) for it in _sure(others, settings))
-
-
-def _is_more_of(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is like a lesion of its bone by all its signals: a growth scar may part them.
-
-    It may be the larger one where the network believes it and all fat is suppressed. What little T1 both
-    lost tells nothing.
-    """
-    believed = piece.likely >= settings.belief.large_probability and piece.fat < settings.fat.near_share
-    steep = piece.slope >= settings.red.beside_slope * lesion.slope
-    return (
-        lesion.bone == piece.bone
-        and (believed or lesion.volume_ml > piece.volume_ml)
-        and piece.contrast >= settings.red.same_share * lesion.contrast
-        and (steep or max(piece.lost, lesion.lost) < settings.red.loss)
-        and piece.lost >= settings.red.beside_loss * lesion.lost
-    )
 
 
 def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
@@ -386,13 +342,3 @@ def _is_scatter(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
     if piece.bone in kinds.red:
         return piece.likely < settings.belief.sure_probability
     return piece.likely < settings.red.probability and not is_clear(piece, settings)
-
-
-def _is_red(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
-    return (
-        lesion.volume_ml > settings.red.beside_ml
-        and piece.contrast < settings.side.red_contrast[1] * piece.other_side
-        and lesion.contrast > settings.red.beside_contrast * piece.contrast
-        and settings.red.beside_slope * lesion.slope > piece.slope
-        and (lesion.bone != piece.bone or settings.red.beside_loss * lesion.lost > piece.lost)
-    )

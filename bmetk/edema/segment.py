@@ -7,7 +7,8 @@ says where lesions are, and the signal itself where they end (`outline.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +22,14 @@ from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
 from bmetk.edema.membership import edema_probability
 from bmetk.edema.mimics import count_mimics
 from bmetk.edema.muscle import LEAST_MUSCLE
-from bmetk.edema.normalize import (
-    NormalisedMarrow,
-    check_fat_suppression,
-    normalise,
-    unsuppressed_nearby,
-)
-from bmetk.edema.outline import outline_lesions
-from bmetk.edema.pieces import connect
+from bmetk.edema.normalize import NormalisedMarrow, normalise
+from bmetk.edema.outline import Outline, outline_lesions
 from bmetk.edema.pixels import at_pixels, nearest
+from bmetk.edema.recall import recall_earlier
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading
 from bmetk.edema.sides import unlike_other_side
+from bmetk.edema.suppression import check_fat_suppression, unsuppressed_nearby, without_escaped_fat
 from bmetk.edema.volume import (
     BoolArray,
     Float32Array,
@@ -43,7 +40,7 @@ from bmetk.edema.volume import (
     widened,
 )
 from bmetk.errors import BonesNotFoundError
-from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Segmentation
+from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Protocol, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid, stretch_in_plane
 
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
@@ -54,8 +51,6 @@ _METAPHYSIS_MM = CONDYLE_MM - 28.0
 _TIBIAL_END_MM = 50.0
 """How far the yellow end of the distal tibia reaches up from the tip of its malleolus."""
 _LARGEST_RATIO = 50.0
-_EARLIER_SHARE = 0.5
-"""Least share of a doubtful piece that lies where edema was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +67,6 @@ class EdemaMap:
     contrast : ScalarImage, fluid signal above normal marrow, in units of normal marrow; 0 outside the bones;
         None where that is not kept
     checks : what was uncertain
-    doubtful : Mask, pieces in bones without red marrow, or in the ends of others, too faint for a lesion or
-        too much like a vessel, that may yet be what is left of an earlier one; None where that is not kept
     shading : Shading of both series; None where that is not kept
     """
 
@@ -83,7 +76,6 @@ class EdemaMap:
     water: ScalarImage | None = None
     contrast: ScalarImage | None = None
     checks: tuple[Check, ...] = ()
-    doubtful: Mask | None = None
     shading: Shading | None = None
 
 
@@ -95,8 +87,8 @@ def segment_edema(
     *,
     regions: Segmentation | None = None,
     settings: EdemaSettings | None = None,
-    fluid_acquisition: Acquisition | None = None,
-    fluid_contrast: Contrast = Contrast.STIR,
+    protocol: Protocol | None = None,
+    earlier: Mask | None = None,
 ) -> EdemaMap:
     """Find bone marrow edema.
 
@@ -108,8 +100,9 @@ def segment_edema(
     covered : Mask, where both series were acquired
     regions : Segmentation, the regions that are measured; None for the whole of the bones
     settings : EdemaSettings
-    fluid_acquisition : Acquisition of ``fluid``, as far as known
-    fluid_contrast : Contrast of ``fluid``
+    protocol : Protocol of ``fluid``; a STIR if it is not known
+    earlier : Mask on the grid of ``fluid``, edema of an earlier exam of the patient; what by itself is too
+        faint, or too much like a vessel, red marrow or fat, counts there
 
     Raises
     ------
@@ -119,35 +112,102 @@ def segment_edema(
         If no bone lies where both series were acquired.
     """
     chosen = settings or EdemaSettings()
-    _require_one_grid(t1, fluid, bones, covered, regions)
+    contrast = Contrast.STIR if protocol is None else protocol.contrast
+    _require_one_grid(t1, fluid, bones, covered, regions, earlier)
     box = _box(bones, covered, chosen)
     volume = _cropped(t1, fluid, bones, covered, regions, box)
-    normal = normalise(at_pixels(volume, PIXEL_MM), chosen)
-    to_muscle = water_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
+    volume, normal, fat, checks = _fat_suppressed(volume, contrast, chosen)
+    to_muscle = water_to_muscle(contrast, Acquisition() if protocol is None else protocol.acquisition)
     kinds = _marrow_kinds(bones, volume)
-    fat = unsuppressed_nearby(normal.volume, fluid_contrast)
     water_level = _water_level(normal, to_muscle)
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
     likely = _likely(told, fat, water_level, normal.volume, kinds, chosen)
-    pixels = volume.grid.shape[1:]
-    likely = np.where(volume.bones > 0, stretch_in_plane(likely, *pixels), np.float32(0))
-    own_t1, own_fluid = normal.scale.apply(volume)
-    smooth = smooth_inside(own_fluid, volume.bones > 0, chosen.smoothing_mm, volume.grid)
-    strange = np.isin(volume.bones, () if chosen.familiar else kinds.unknown)
-    if strange.any():
-        likely = np.where(strange, standing_out(smooth, own_t1, likely, volume, chosen), likely)
-    maps = _signal_maps(own_t1, own_fluid, water_level, volume.bones > 0)
-    least_share = {value: _THIN_BONES[bones.meaning[value].name] for value in kinds.thin}
-    likely = fill_forefoot(likely, smooth, maps[1], volume, least_share)
-    fat = stretch_in_plane(fat, *pixels)
-    outline = outline_lesions(likely, smooth, own_t1, maps[1], fat, volume, kinds, chosen)
-    outline = outline.with_fringe(own_fluid, volume.bones).with_more(bright_clefts(smooth, strange, volume))
+    ready = _ready(volume, normal, water_level, fat, kinds, chosen)
+    likely = ready.at_voxels(likely, {value: bones.meaning[value].name for value in kinds.thin})
+    clefts = bright_clefts(ready.smooth, ready.strange, volume)
+    outline = ready.outline(likely).with_more(clefts)
+    if earlier is not None:
+        recalled = recall_earlier(outline, likely, earlier.array[box], ready.outline)
+        outline, checks = outline.with_more(recalled), (*checks, *_recalled_check(recalled, volume.grid))
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
-    probability, ratio, water, contrast = (_placed(part, box, fluid) for part in (outline.probability, *maps))
-    edema, doubtful = (_placed_mask(part, box, fluid) for part in (outline.edema, outline.doubtful))
-    checks = (*normal.checks, *_fat_check(normal.volume, fluid_contrast, chosen), mimics, *_missing_t1(t1))
-    return EdemaMap(edema, probability, ratio, water, contrast, checks, doubtful, normal.scale.shading)
+    probability, ratio, water, contrast_map = (
+        _placed(part, box, fluid) for part in (outline.probability, *ready.maps)
+    )
+    edema = _placed_mask(outline.edema, box, fluid)
+    checks = (*checks, mimics, *_missing_t1(t1))
+    return EdemaMap(edema, probability, ratio, water, contrast_map, checks, normal.scale.shading)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """The signals of each voxel in units of normal marrow, ready to be outlined.
+
+    ``maps`` are ratio, share of water and contrast; ``fat`` is the share of the fat nearby that escaped its
+    suppression, ``strange`` the bones that the network does not know.
+    """
+
+    volume: MarrowVolume
+    kinds: MarrowKinds
+    settings: EdemaSettings
+    t1: Float32Array | None
+    fluid: Float32Array
+    smooth: Float32Array
+    maps: tuple[Float32Array, Float32Array, Float32Array]
+    fat: Float32Array
+    strange: BoolArray
+
+    def at_voxels(self, likely: Float32Array, thin: Mapping[int, str]) -> Float32Array:
+        """Bring the network's probability to the voxels, and add what it does not see; ``thin`` are rays."""
+        volume = self.volume
+        likely = stretch_in_plane(likely, *volume.grid.shape[1:])
+        likely = np.where(volume.bones > 0, likely, np.float32(0))
+        if self.strange.any():
+            likely = np.where(
+                self.strange, standing_out(self.smooth, self.t1, likely, volume, self.settings), likely
+            )
+        least_share = {value: _THIN_BONES[name] for value, name in thin.items()}
+        return fill_forefoot(likely, self.smooth, self.maps[1], volume, least_share)
+
+    def outline(self, likely: Float32Array) -> Outline:
+        """Outline what is likely."""
+        found = outline_lesions(
+            likely, self.smooth, self.t1, self.maps[1], self.fat, self.volume, self.kinds, self.settings
+        )
+        return found.with_fringe(self.fluid, self.volume.bones)
+
+
+def _ready(
+    volume: MarrowVolume,
+    normal: NormalisedMarrow,
+    water_level: float,
+    fat: Float32Array,
+    kinds: MarrowKinds,
+    settings: EdemaSettings,
+) -> _Ready:
+    t1, fluid = normal.scale.apply(volume)
+    inside = volume.bones > 0
+    smooth = smooth_inside(fluid, inside, settings.smoothing_mm, volume.grid)
+    maps = _signal_maps(t1, fluid, water_level, inside)
+    wide = stretch_in_plane(fat, *volume.grid.shape[1:])
+    strange = np.isin(volume.bones, () if settings.familiar else kinds.unknown)
+    return _Ready(volume, kinds, settings, t1, fluid, smooth, maps, wide, strange)
+
+
+def _fat_suppressed(
+    volume: MarrowVolume, contrast: Contrast, settings: EdemaSettings
+) -> tuple[MarrowVolume, NormalisedMarrow, Float32Array, tuple[Check, ...]]:
+    """Express both signals in normal marrow, without what fat has in spite of its suppression.
+
+    With them go the share of the fat nearby that escaped, which says where the rest is doubted, and checks.
+    """
+    normal = normalise(at_pixels(volume, PIXEL_MM), settings)
+    nearby = unsuppressed_nearby(normal.volume, contrast)
+    check = check_fat_suppression(normal.volume, contrast, settings)
+    cleaned = without_escaped_fat(volume, normal, nearby, check)
+    if cleaned is not volume:
+        normal = normalise(at_pixels(cleaned, PIXEL_MM), settings)
+    return cleaned, normal, nearby, (*normal.checks, *((check,) if check else ()))
 
 
 def _likely(
@@ -168,45 +228,13 @@ def _likely(
     return wetter_than_red(likely, fat, water_level, smooth, kinds, settings)
 
 
-def believe_earlier(found: EdemaMap, earlier: Mask) -> EdemaMap:
-    """Take what is doubtful for edema where an earlier exam of the patient showed edema.
-
-    Parameters
-    ----------
-    found : EdemaMap of this exam
-    earlier : Mask on its grid, edema of an earlier exam
-
-    Returns
-    -------
-    EdemaMap, with a check that tells how much was taken; the same where nothing was
-    """
-    if found.doubtful is None:
-        return found
-    found.edema.grid.require_match(earlier.grid, "edema of this and of an earlier exam")
-    labels = connect(found.doubtful.array)
-    size = np.bincount(labels.ravel())
-    before = np.bincount(labels[earlier.array], minlength=len(size))
-    taken = Mask((before >= _EARLIER_SHARE * size)[labels], earlier.grid) & found.doubtful
-    if not taken:
-        return found
-    old = found.probability.array
-    ml = taken.volume_ml
-    message = f"{ml:.1f} mL is faint or like a vessel, and counts since an earlier exam showed edema there"
-    return replace(
-        found,
-        edema=found.edema | taken,
-        probability=found.probability.with_array(np.where(taken.array, np.maximum(old, 0.5), old)),
-        doubtful=found.doubtful & ~taken,
-        checks=(*found.checks, Check("earlier_edema", CheckStatus.OK, ml, message)),
-    )
-
-
 def _require_one_grid(
     t1: ScalarImage | None,
     fluid: ScalarImage,
     bones: Segmentation,
     covered: Mask,
     regions: Segmentation | None,
+    earlier: Mask | None,
 ) -> None:
     fluid.grid.require_match(bones.grid, "fluid series and bones")
     fluid.grid.require_match(covered.grid, "fluid series and coverage")
@@ -214,6 +242,8 @@ def _require_one_grid(
         fluid.grid.require_match(t1.grid, "fluid series and T1")
     if regions is not None:
         fluid.grid.require_match(regions.grid, "fluid series and regions")
+    if earlier is not None:
+        fluid.grid.require_match(earlier.grid, "edema of this and of an earlier exam")
 
 
 def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:
@@ -223,11 +253,12 @@ def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:
     return crop_box(marrow, bones.grid, settings.shading_margin_mm)
 
 
-def _fat_check(volume: MarrowVolume, contrast: Contrast, settings: EdemaSettings) -> tuple[Check, ...]:
-    if contrast is Contrast.STIR:
+def _recalled_check(recalled: BoolArray, grid: Grid) -> tuple[Check, ...]:
+    if not recalled.any():
         return ()
-    check = check_fat_suppression(volume, settings)
-    return () if check is None else (check,)
+    ml = float(np.count_nonzero(recalled)) * grid.voxel_ml
+    message = f"{ml:.1f} mL is in doubt by itself, and counts since an earlier exam showed edema there"
+    return (Check("earlier_edema", CheckStatus.OK, ml, message),)
 
 
 def _missing_t1(t1: ScalarImage | None) -> tuple[Check, ...]:

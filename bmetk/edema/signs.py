@@ -116,8 +116,10 @@ def is_one_sided(piece: Piece, settings: EdemaSettings) -> bool:
         for least, share in zip(rules.clean_probability, rules.clean_share, strict=True)
     ):
         return True
-    far = rules.wet_share if _fills_yellow(piece, settings) else rules.far_share
-    if wet and brighter >= far and piece.likely >= settings.belief.large_probability:
+    filling = _fills_yellow(piece, settings)
+    far = rules.wet_share if filling else rules.far_share
+    enough = wet or (filling and piece.water <= 0)
+    if enough and brighter >= far and piece.likely >= settings.belief.large_probability:
         return True
     much = wet and piece.water >= rules.water and piece.deviations >= rules.deviations
     return likely and much and brighter >= rules.red_contrast[0]

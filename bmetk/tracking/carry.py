@@ -95,7 +95,6 @@ def _replace(
 def carry_edema(
     result: ExamResult,
     earlier: Sequence[ExamResult],
-    where: Mask,
     settings: BoneRegistrationSettings | None = None,
 ) -> Mask:
     """Show on an exam where earlier exams of the patient had edema, bone by bone.
@@ -106,7 +105,6 @@ def carry_edema(
     ----------
     result : exam with its bones
     earlier : results of the patient's other exams; those that are not dated before it do not count
-    where : Mask on its grid; only bones that it marks are asked for
 
     Returns
     -------
@@ -118,11 +116,9 @@ def carry_edema(
     before = [r for r in earlier if own is not None and r.exam.date is not None and r.exam.date < own]
     before.sort(key=lambda r: r.exam.date or date.min, reverse=True)
     carried = np.zeros(result.bones.grid.shape, bool)
-    for value in np.unique(result.bones.labels.array[where.array]):
-        label = result.bones.meaning.get(int(value))
-        if label is not None:
-            inside = result.bones.labels.array == value
-            carried |= inside & _last_edema((label.name, label.side), result, before, loose)
+    for value, label in result.bones.present().items():
+        inside = result.bones.labels.array == value
+        carried |= inside & _last_edema((label.name, label.side), result, before, loose)
     return Mask(carried, result.bones.grid)
 
 

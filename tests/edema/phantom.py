@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from bmetk.anatomy import Label, Side
-from bmetk.exam import Segmentation
+from bmetk.exam import Contrast, Plane, Protocol, Segmentation
 from bmetk.image import Grid, LabelMap, Mask, ScalarImage
 
 AXES = {
@@ -34,6 +34,8 @@ _SIGNALS = {
     "red": (450, 170),
     "fat": (800, 60),
 }
+
+FS_T2 = Protocol(Contrast.FS_T2, Plane.CORONAL, (4.0, 0.9, 0.9))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

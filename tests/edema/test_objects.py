@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bmetk.anatomy import Label, Side
-from bmetk.edema import EdemaMap, believe_earlier, find_lesions, measure_regions, observe_findings
+from bmetk.edema import EdemaMap, find_lesions, measure_regions, observe_findings
 from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.fracture import subchondral_line
 from bmetk.edema.volume import BoolArray
@@ -86,30 +86,6 @@ def test_joint_fluid_is_measured(phantom: Phantom, found: EdemaMap) -> None:
     assert effusion.present
     assert effusion.value == pytest.approx(12.0, abs=8.0)
     assert not findings["subchondral_line"].present
-
-
-def test_what_is_doubtful_counts_where_an_earlier_exam_showed_edema(phantom: Phantom) -> None:
-    grid = phantom.fluid.grid
-    nothing = phantom.fluid.with_array(np.zeros(grid.shape))
-    doubtful, elsewhere = np.zeros((2, *grid.shape), bool)
-    doubtful[phantom.edema.array] = True
-    elsewhere[:, :4] = True
-    none = Mask(np.zeros(grid.shape, bool), grid)
-    found = EdemaMap(none, nothing, nothing, doubtful=Mask(doubtful | elsewhere, grid))
-    believed = believe_earlier(found, phantom.edema)
-    assert np.array_equal(believed.edema.array, doubtful)
-    assert believed.probability.array[doubtful].min() >= 0.5
-    assert believed.doubtful is not None
-    assert np.array_equal(believed.doubtful.array, elsewhere)
-    assert believed.checks[-1].value == pytest.approx(phantom.edema.volume_ml)
-
-
-def test_without_earlier_edema_the_doubtful_stays_doubtful(phantom: Phantom, found: EdemaMap) -> None:
-    grid = phantom.fluid.grid
-    none = Mask(np.zeros(grid.shape, bool), grid)
-    assert believe_earlier(found, phantom.edema) is found
-    doubtful = EdemaMap(none, found.probability, found.ratio, doubtful=phantom.edema)
-    assert believe_earlier(doubtful, none) is doubtful
 
 
 @pytest.mark.parametrize("with_t1", [True, False])

@@ -480,19 +480,24 @@ def test_near_fat_that_escaped_what_is_as_bright_on_both_sides_is_fat(
 
 
 @pytest.mark.parametrize(
-    ("yellow", "other_contrast", "likely", "box", "open_to_doubt"),
+    ("yellow", "other_contrast", "likely", "around", "box", "open_to_doubt"),
     [
-        (True, 1.0, 0.7, LESION, True),
-        (False, 1.0, 0.7, LESION, False),
-        (True, 1.4, 0.7, LESION, False),
-        (True, 1.0, 0.6, LESION, False),
-        (True, 1.0, 0.7, (slice(2, 4), slice(5, 15), slice(5, 15)), False),
+        (True, 1.0, 0.7, 0.6, LESION, True),
+        (False, 1.0, 0.7, 0.6, LESION, False),
+        (False, 1.0, 0.7, 0.8, LESION, True),
+        (True, 1.4, 0.7, 0.8, LESION, False),
+        (True, 1.0, 0.6, 0.6, LESION, False),
+        (True, 1.0, 0.6, 0.8, LESION, True),
+        (True, 1.0, 0.7, 0.8, (slice(2, 4), slice(5, 15), slice(5, 15)), False),
     ],
 )
-def test_in_the_end_of_a_bone_what_is_large_and_brighter_than_the_other_side_may_be_the_rest_of_a_lesion(
-    yellow: bool, other_contrast: float, likely: float, box: Box, open_to_doubt: bool
+def test_where_marrow_may_be_red_what_is_large_and_brighter_than_the_other_side_may_be_the_rest_of_a_lesion(
+    yellow: bool, other_contrast: float, likely: float, around: float, box: Box, open_to_doubt: bool
 ) -> None:
+    """If it is likely in the end of a bone, or darker on T1 than the marrow around."""
     edema, signals, volume = scene([(box, 1.6, 0.7)], likely=likely, noise=1.0, yellow=yellow)
+    assert signals.t1 is not None
+    signals.t1[~edema] = around
     volume.bones[volume.bones == 2] = 101
     signals.contrast[volume.bones == 101] = other_contrast
     kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
@@ -579,12 +584,14 @@ def test_far_brighter_than_the_other_side_it_need_only_be_as_likely_as_any_lesio
     assert not one_sided(0.2, likely=0.68, water_share=0.1)
 
 
+@pytest.mark.parametrize("water_share", [0.16, 0.0])
 @pytest.mark.parametrize(("slices", "kept"), [(8, True), (2, False)])
 def test_what_fills_a_bone_s_end_need_only_be_twice_as_bright_as_the_other_side(
-    slices: int, kept: bool
+    slices: int, kept: bool, water_share: float
 ) -> None:
+    """It is wet for the T1 that it lost, or no muscle tells."""
     whole = (slice(0, slices), slice(0, 40), slice(0, 30))
-    edema, signals, volume = scene([(whole, 1.6, 0.8)], likely=0.64, noise=1.0, water_share=0.16)
+    edema, signals, volume = scene([(whole, 1.6, 0.8)], likely=0.64, noise=1.0, water_share=water_share)
     volume.yellow[..., :10] = True
     volume.bones[volume.bones == 2] = 101
     signals.contrast[volume.bones == 101] = 0.7
@@ -1103,3 +1110,19 @@ def test_the_least_volume_beyond_an_end_may_be_nothing() -> None:
     edema, signals, volume = scene([(LESION, 6.0, 0.6)], water_share=0.25)
     settings = EdemaSettings(part=PartRules(beyond_ml=0.0))
     assert without_satellites(edema, signals, volume, MarrowKinds(), settings)[0][LESION].all()
+
+
+@pytest.mark.parametrize(
+    ("steepness", "likely", "kept"), [(0.45, 0.8, False), (0.55, 0.8, True), (0.45, 0.88, True)]
+)
+def test_red_marrow_in_the_end_of_a_bone_is_told_by_a_sure_lesion_elsewhere(
+    steepness: float, likely: float, kept: bool
+) -> None:
+    """The lesion has 6.0 of contrast for the 0.4 of T1 that it lost."""
+    contrast = steepness * (6.0 / 0.4) * 0.3
+    pieces = [(LESION, 6.0, 0.6), (BESIDE, contrast, 0.7)]
+    edema, signals, volume = scene(pieces, yellow=True, likely=0.95, water_share=0.2)
+    signals.likely[BESIDE] = likely
+    left = left_of(edema, signals, volume)
+    assert left[LESION].all()
+    assert bool(left[BESIDE].any()) == kept

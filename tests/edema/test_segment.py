@@ -9,9 +9,9 @@ from bmetk.anatomy import Label
 from bmetk.edema import EdemaMap, EdemaSettings, segment_edema
 from bmetk.edema.segment import yellow_marrow
 from bmetk.errors import BonesNotFoundError, GridMismatchError, SettingsError
-from bmetk.exam import CheckStatus, Contrast, Segmentation
+from bmetk.exam import CheckStatus, Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
-from tests.edema.phantom import Phantom, joint, slices
+from tests.edema.phantom import FS_T2, Phantom, joint, slices
 
 GRIDS = [("axial", 0.0), ("coronal", 0.0), ("sagittal", 0.0), ("coronal", 17.0)]
 
@@ -160,7 +160,7 @@ def test_fat_that_was_not_suppressed_is_told() -> None:
             phantom.bones,
             phantom.covered,
             settings=EdemaSettings(shading_margin_mm=50.0),
-            fluid_contrast=Contrast.FS_T2,
+            protocol=FS_T2,
         )
         (check,) = (check for check in found.checks if check.name == "fat_suppression")
         assert check.status is status

@@ -153,13 +153,9 @@ def test_where_no_bone_can_be_carried_it_is_refused_with_the_reason() -> None:
 BALL = ((-12.0, 0.0, -4.0), 9.0)
 
 
-def whole(result) -> Mask:
-    return Mask(result.bones.labels.array > 0, result.bones.grid)
-
-
 def test_earlier_edema_is_shown_in_the_pose_of_the_later_exam() -> None:
     later = knee(60, [], BENT, "coronal")
-    carried = carry_edema(later, [knee(0, [BALL], STILL)], whole(later))
+    carried = carry_edema(later, [knee(0, [BALL], STILL)])
     truth = knee(60, [BALL], BENT, "coronal").edema
     common = (carried & truth).volume_ml
     assert 2 * common / (carried.volume_ml + truth.volume_ml) > 0.85
@@ -168,7 +164,7 @@ def test_earlier_edema_is_shown_in_the_pose_of_the_later_exam() -> None:
 def test_the_last_exam_before_tells_where_edema_was() -> None:
     later = knee(60, [], BENT)
     healed = [knee(0, [BALL], STILL), knee(30, [], STILL), knee(90, [BALL], STILL)]
-    assert not carry_edema(later, healed, whole(later))
+    assert not carry_edema(later, healed)
 
 
 def test_where_edema_was_is_known_closely_enough_in_a_bone_that_could_slide_a_little() -> None:
@@ -177,13 +173,7 @@ def test_where_edema_was_is_known_closely_enough_in_a_bone_that_could_slide_a_li
     femurs = [bone_view(exam, ("femur", Side.RIGHT), strict) for exam in (later, earlier)]
     assert register_bone(*femurs).transform is not None
     assert register_bone(*femurs, strict).transform is None
-    assert carry_edema(later, [earlier], whole(later), strict)
-
-
-def test_edema_is_carried_only_in_bones_that_are_asked_for() -> None:
-    later = knee(60, [], BENT)
-    nowhere = Mask(np.zeros(later.bones.grid.shape, bool), later.bones.grid)
-    assert not carry_edema(later, [knee(0, [BALL], STILL)], nowhere)
+    assert carry_edema(later, [earlier], strict)
 
 
 def half_in_view(result: ExamResult, front: bool, coverage: float) -> ExamResult:
