@@ -224,7 +224,8 @@ class FatRules:
         `EndRules.around_loss`
     sides_contrast : likewise, where more than the second of ``nearby`` is not suppressed, for what has lost
         less T1 than the first of ``nearby_loss`` and has less than so many times the contrast of the other
-        side: a suppression fails on both sides alike
+        side, unless it is likely by `SideRules.probability` and lost more than `EndRules.around_loss` beyond
+        the marrow around: a suppression fails on both sides alike
     """
 
     near_share: float = 0.02

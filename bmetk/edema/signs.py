@@ -36,7 +36,12 @@ def is_fat(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_fat_of_both_sides(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is as bright as the other side, near fat that escaped, and kept most of its T1."""
+    """Tell whether it is as bright as the other side, near fat that escaped, and kept most of its T1.
+
+    What is likely and darker than the marrow around is none.
+    """
+    if is_darker(piece, settings) and piece.likely >= settings.side.probability:
+        return False
     little = piece.fat > settings.fat.nearby[1] and piece.lost < settings.fat.nearby_loss[0]
     return little and piece.contrast < settings.fat.sides_contrast * piece.other_side < np.inf
 

@@ -71,6 +71,8 @@ def check_fat_suppression(volume: MarrowVolume, contrast: Contrast, settings: Ed
     warned, failed = _UNSUPPRESSED
     status = CheckStatus.FAIL if share > failed else CheckStatus.WARN if share > warned else CheckStatus.OK
     message = f"{share:.0%} of the fat around the bones is not suppressed"
+    if share > _TAKEN_OFF_SHARE:
+        message += "; its signal is taken off where most of the fat nearby is bright"
     return Check(CHECK_NAME, status, share, message)
 
 

@@ -469,14 +469,21 @@ def test_what_is_small_or_stands_out_may_be_the_rest_of_a_lesion_and_fat_and_red
 
 
 @pytest.mark.parametrize(
-    ("other_contrast", "unsuppressed", "t1", "kept"),
-    [(1.4, 0.1, 0.8, False), (1.2, 0.1, 0.8, True), (1.4, 0.03, 0.8, True), (1.4, 0.1, 0.65, True)],
+    ("other_contrast", "unsuppressed", "t1", "around", "kept"),
+    [
+        (1.4, 0.1, 0.8, 0.8, False),
+        (1.2, 0.1, 0.8, 0.8, True),
+        (1.4, 0.03, 0.8, 0.8, True),
+        (1.4, 0.1, 0.65, 0.65, True),
+        (1.4, 0.1, 0.8, 1.0, True),
+    ],
 )
 def test_near_fat_that_escaped_what_is_as_bright_on_both_sides_is_fat(
-    other_contrast: float, unsuppressed: float, t1: float, kept: bool
+    other_contrast: float, unsuppressed: float, t1: float, around: float, kept: bool
 ) -> None:
+    """Unless it is likely and darker on T1 than the marrow around."""
     scanned = {"likely": 0.92, "water_share": 0.25, "unsuppressed": unsuppressed}
-    assert one_sided(other_contrast, t1=t1, yellow=True, **scanned) == kept
+    assert one_sided(other_contrast, t1=t1, around=around, yellow=True, **scanned) == kept
 
 
 @pytest.mark.parametrize(
@@ -537,12 +544,15 @@ def one_sided(
     yellow: bool = False,
     water_share: float = 0.16,
     t1: float = 0.8,
+    around: float = 1.0,
     noise: float = 1.0,
     unsuppressed: float = 0.0,
 ) -> bool:
     """Lay something doubtful into a bone, marrow of a contrast into another one; tell if it is kept."""
     scanned = {"likely": likely, "noise": noise, "water_share": water_share, "unsuppressed": unsuppressed}
     edema, signals, volume = scene([(LESION, 1.6, t1)], yellow=yellow, **scanned)
+    assert signals.t1 is not None
+    signals.t1[~edema] = around
     volume.bones[volume.bones == 2] = other
     signals.contrast[volume.bones == other] = other_contrast
     kept, _, _ = without_satellites(edema, signals, volume, MarrowKinds(), EdemaSettings())
