@@ -300,7 +300,13 @@ def _why_no_lesion_beside(
 
 
 def _is_doubted_in_marrow(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is small, not likely beyond doubt, and brighter marrow of its bone is seen around."""
+    """Tell whether it is small, not likely beyond doubt, and brighter marrow of its bone is seen around.
+
+    What the network believes and is far wetter than red marrow is not doubted.
+    """
+    wet = piece.water_slope >= settings.red.water_slope[0]
+    if wet and piece.likely >= settings.belief.large_probability:
+        return False
     small = piece.volume_ml < settings.small.doubted_ml
     return small and piece.likely < settings.small.surrounded_probability and 0 < piece.step < np.inf
 

@@ -309,18 +309,19 @@ def test_what_is_likely_is_no_tendon_in_a_ray_or_several_slices_and_in_a_ray_no_
 
 
 @pytest.mark.parametrize(
-    ("contrast", "likely", "around", "kept"),
+    ("contrast", "likely", "around", "share", "kept"),
     [
-        (4.0, 0.7, 1.0, False),
-        (5.0, 0.7, 1.0, True),  # as bright as the lesion for the T1 lost
-        (4.0, 0.82, 1.0, True),
-        (4.0, 0.7, 0.58, True),  # no brighter marrow around
+        (4.0, 0.7, 1.0, 0.15, False),
+        (5.0, 0.7, 1.0, 0.15, True),  # as bright as the lesion for the T1 lost
+        (4.0, 0.82, 1.0, 0.15, True),
+        (4.0, 0.7, 0.58, 0.15, True),  # no brighter marrow around
+        (4.0, 0.7, 1.0, 0.2, True),  # far wetter than red marrow
     ],
 )
 def test_amid_brighter_marrow_what_is_doubted_is_no_lesion_unless_as_bright_as_one_for_the_t1_lost(
-    contrast: float, likely: float, around: float, kept: bool
+    contrast: float, likely: float, around: float, share: float, kept: bool
 ) -> None:
-    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, contrast, 0.6)], water_share=0.2)
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (BESIDE, contrast, 0.6)], water_share=share)
     signals.likely[BESIDE] = likely
     assert signals.t1 is not None
     signals.t1[(volume.bones == 2) & ~edema] = around
