@@ -343,8 +343,7 @@ def _measure(
             anatomy.bones,
             anatomy.regions,
             found,
-            fluid_contrast=fluid.contrast,
-            fluid_acquisition=fluid.acquisition,
+            protocol=protocol_of(fluid),
         ),
     )
 

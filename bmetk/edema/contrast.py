@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from bmetk.exam import Acquisition, Contrast
+from bmetk.exam import Acquisition, Contrast, Protocol
 
 _WATER = (0.95, 1200.0, 1400.0, 84.0)
 _MUSCLE = (0.79, 1130.0, 1400.0, 36.5)
@@ -19,6 +19,11 @@ _JOINT_FLUID = (1.0, 2850.0, 3620.0, 1000.0)
 """Proton density, T1 at 1.5 T and at 3 T, T2; ms."""
 _USUAL_STIR = (4000.0, 45.0, 160.0)
 _USUAL_FAT_SATURATED = (3500.0, 50.0)
+
+
+def contrast_of(protocol: Protocol | None) -> tuple[Contrast, Acquisition]:
+    """Tell how the fluid-sensitive series was acquired: as a STIR with usual times, if that is not known."""
+    return (Contrast.STIR, Acquisition()) if protocol is None else (protocol.contrast, protocol.acquisition)
 
 
 def water_to_muscle(contrast: Contrast, acquisition: Acquisition) -> float:

@@ -6,12 +6,12 @@ import numpy as np
 
 from bmetk.anatomy import Region, Side
 from bmetk.edema.contour import head_contours
-from bmetk.edema.contrast import joint_fluid_to_muscle
+from bmetk.edema.contrast import contrast_of, joint_fluid_to_muscle
 from bmetk.edema.effusion import joint_effusions
 from bmetk.edema.fracture import subchondral_line
 from bmetk.edema.necrosis import osteonecrosis_signs
 from bmetk.edema.segment import EdemaMap
-from bmetk.exam import Acquisition, Contrast, Finding, Segmentation
+from bmetk.exam import Finding, Protocol, Segmentation
 from bmetk.image import ScalarImage
 
 _HEAD_EDEMA_SHARE = 0.15
@@ -25,8 +25,7 @@ def observe_findings(
     regions: Segmentation,
     found: EdemaMap,
     *,
-    fluid_contrast: Contrast = Contrast.STIR,
-    fluid_acquisition: Acquisition | None = None,
+    protocol: Protocol | None = None,
 ) -> tuple[Finding, ...]:
     """Observe joint fluid, the femoral heads, a dark line within the edema, and signs of osteonecrosis.
 
@@ -36,8 +35,7 @@ def observe_findings(
     fluid : ScalarImage
     bones, regions : Segmentation on the same grid
     found : EdemaMap on the same grid
-    fluid_contrast : Contrast of ``fluid``
-    fluid_acquisition : Acquisition of ``fluid``, as far as known
+    protocol : Protocol of ``fluid``; a STIR if it is not known
 
     Raises
     ------
@@ -46,7 +44,7 @@ def observe_findings(
     """
     for what, grid in (("bones", bones.grid), ("regions", regions.grid), ("edema", found.edema.grid)):
         fluid.grid.require_match(grid, f"fluid series and {what}")
-    to_muscle = joint_fluid_to_muscle(fluid_contrast, fluid_acquisition or Acquisition())
+    to_muscle = joint_fluid_to_muscle(*contrast_of(protocol))
     findings = joint_effusions(t1, fluid, bones, regions, to_muscle, found.shading)
     findings += head_contours(bones, regions)
     findings += _spared_heads(regions, found)

@@ -91,6 +91,11 @@ class Piece:
         return int(np.count_nonzero(self.inside.any(axis=(1, 2))))
 
     @property
+    def amid_brighter(self) -> bool:
+        """Whether the marrow around is seen, and has lost less T1."""
+        return bool(0 < self.step < np.inf)
+
+    @property
     def slope(self) -> float:
         """Contrast for each share of T1 lost."""
         return self.contrast / max(self.lost, _LEAST_LOSS)

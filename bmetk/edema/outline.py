@@ -20,7 +20,7 @@ from bmetk.edema.measured import Signals
 from bmetk.edema.pieces import with_core
 from bmetk.edema.satellites import without_satellites
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, widened
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowKinds, MarrowVolume, blurred, widened
 from bmetk.image import crop_box
 
 _NORMAL_PROBABILITY = 0.1
@@ -213,8 +213,5 @@ def _local_mean(
     values: Float32Array, mask: BoolArray, sigma: Sequence[float]
 ) -> tuple[Float32Array, Float32Array]:
     """Average what is marked, weighted by its nearness; with the weight there is."""
-    weight, total = (
-        ndimage.gaussian_filter(part.astype(np.float32), sigma, truncate=_WINDOWS, mode="constant")
-        for part in (mask, np.where(mask, values, 0))
-    )
+    total, weight = blurred(values, mask, sigma, truncate=_WINDOWS, mode="constant")
     return np.maximum(total / np.maximum(weight, 1e-6), np.float32(_LEAST_PEAK)), weight

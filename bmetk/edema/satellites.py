@@ -108,7 +108,7 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
         dry = piece.bone not in kinds.thin and 0 < piece.water_slope < settings.small.thin_water_slope
         return reason in _OPEN and not dry and (not large or stands_out)
     in_end = piece.yellow >= settings.end.share and piece.likely >= settings.end.probability
-    darker = 0 < piece.step < np.inf and piece.lost >= settings.fat.loss
+    darker = piece.amid_brighter and piece.lost >= settings.fat.loss
     if np.isfinite(piece.other_side):
         stands_out = piece.contrast >= settings.side.red_contrast[0] * piece.other_side
     return reason in _OPEN_IN_RED and large and (in_end or darker) and stands_out
@@ -308,7 +308,7 @@ def _is_doubted_in_marrow(piece: Piece, settings: EdemaSettings) -> bool:
     if wet and piece.likely >= settings.belief.large_probability:
         return False
     small = piece.volume_ml < settings.small.doubted_ml
-    return small and piece.likely < settings.small.surrounded_probability and 0 < piece.step < np.inf
+    return small and piece.likely < settings.small.surrounded_probability and piece.amid_brighter
 
 
 def _why_red(piece: Piece, others: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> str:

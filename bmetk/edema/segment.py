@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from bmetk.anatomy import YELLOW_REGIONS, Bone, Region
 from bmetk.anatomy.geometry import CONDYLE_MM
-from bmetk.edema.contrast import water_to_muscle
+from bmetk.edema.contrast import contrast_of, water_to_muscle
 from bmetk.edema.describe import PIXEL_MM, RED_BONES, describe
 from bmetk.edema.doubted import smoothed, wetter_than_red
 from bmetk.edema.evidence import bright_clefts, fill_forefoot, standing_out
@@ -40,7 +40,7 @@ from bmetk.edema.volume import (
     widened,
 )
 from bmetk.errors import BonesNotFoundError
-from bmetk.exam import Acquisition, Check, CheckStatus, Contrast, Protocol, Segmentation
+from bmetk.exam import Check, CheckStatus, Contrast, Protocol, Segmentation
 from bmetk.image import Box, Grid, Mask, ScalarImage, crop_box, crop_grid, stretch_in_plane
 
 _BONE_NAMES = frozenset(bone.value for bone in Bone)
@@ -112,12 +112,12 @@ def segment_edema(
         If no bone lies where both series were acquired.
     """
     chosen = settings or EdemaSettings()
-    contrast = Contrast.STIR if protocol is None else protocol.contrast
+    contrast, acquisition = contrast_of(protocol)
     _require_one_grid(t1, fluid, bones, covered, regions, earlier)
     box = _box(bones, covered, chosen)
     volume = _cropped(t1, fluid, bones, covered, regions, box)
     volume, normal, fat, checks = _fat_suppressed(volume, contrast, chosen)
-    to_muscle = water_to_muscle(contrast, Acquisition() if protocol is None else protocol.acquisition)
+    to_muscle = water_to_muscle(contrast, acquisition)
     kinds = _marrow_kinds(bones, volume)
     water_level = _water_level(normal, to_muscle)
     told = describe(normal, to_muscle, kinds.fatty, kinds.unknown)
@@ -126,7 +126,7 @@ def segment_edema(
     likely = ready.at_voxels(likely, {value: bones.meaning[value].name for value in kinds.thin})
     clefts = bright_clefts(ready.smooth, ready.strange, volume)
     outline = ready.outline(likely).with_more(clefts)
-    if earlier is not None:
+    if earlier:
         recalled = recall_earlier(outline, likely, earlier.array[box], ready.outline)
         outline, checks = outline.with_more(recalled), (*checks, *_recalled_check(recalled, volume.grid))
     seen = nearest(outline.edema, normal.volume.fluid.shape)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
 from bmetk.edema.normalize import NormalisedMarrow, surroundings
 from bmetk.edema.settings import EdemaSettings
-from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume
+from bmetk.edema.volume import BoolArray, Float32Array, MarrowVolume, blurred
 from bmetk.exam import Check, CheckStatus, Contrast
 from bmetk.image import stretch_in_plane
 from bmetk.image.grid import FloatArray
@@ -92,12 +91,8 @@ def unsuppressed_nearby(volume: MarrowVolume, contrast: Contrast) -> Float32Arra
         return np.zeros_like(volume.fluid)
     thin = (slice(None), slice(None, None, _STEP), slice(None, None, _STEP))
     fat = ((volume.bones == 0) & volume.covered & (volume.t1 > _FAT_T1))[thin]
-    bright = fat & (volume.fluid[thin] > _BRIGHT_FAT)
     steps = np.array([1, _STEP, _STEP]) * volume.grid.spacing_mm
-    part, whole = (
-        ndimage.gaussian_filter(mask.astype(np.float32), _NEAR_MM / steps, truncate=2.0)
-        for mask in (bright, fat)
-    )
+    part, whole = blurred(volume.fluid[thin] > _BRIGHT_FAT, fat, _NEAR_MM / steps, truncate=2.0)
     share = part / np.maximum(whole, np.float32(_LEAST_FAT_SHARE))
     wide = np.repeat(np.repeat(share, _STEP, 1), _STEP, 2)
     return np.asarray(wide[:, : volume.fluid.shape[1], : volume.fluid.shape[2]], np.float32)
@@ -158,11 +153,8 @@ def _mean_nearby(signal: Float32Array, where: BoolArray, steps_mm: FloatArray) -
     """Average what is marked near each place, or farther away where there is little of it near."""
 
     def mean(sigma_mm: float, least: float) -> tuple[Float32Array, Float32Array]:
-        total, weight = (
-            ndimage.gaussian_filter(part.astype(np.float32), sigma_mm / steps_mm, truncate=2.5)
-            for part in (np.where(where, signal, 0), where)
-        )
-        return total / np.maximum(weight, np.float32(least)), weight
+        total, weight = blurred(signal, where, sigma_mm / steps_mm, truncate=2.5)
+        return np.asarray(total / np.maximum(weight, np.float32(least)), np.float32), weight
 
     near, weight = mean(_FIELD_MM, _LEAST_FAT_NEAR)
     far, _ = mean(_FAR * _FIELD_MM, 1e-3)

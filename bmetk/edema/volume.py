@@ -110,13 +110,41 @@ def depth_below_surface(bones: npt.NDArray[np.uint8], grid: Grid) -> Float32Arra
     return depth
 
 
+def blurred(
+    values: npt.NDArray[np.generic],
+    where: BoolArray,
+    sigma: Sequence[float] | npt.NDArray[np.floating],
+    *,
+    truncate: float,
+    mode: str = "reflect",
+) -> tuple[Float32Array, Float32Array]:
+    """Blur what is marked, and the mark: their quotient is a mean that is weighted by nearness.
+
+    Parameters
+    ----------
+    values : numbers, shape (S, R, C)
+    where : bool of the same shape
+    sigma : standard deviation along each axis, voxels
+    truncate : where the window ends, in standard deviations
+    mode : how values go on beyond the edge, as in `scipy.ndimage.gaussian_filter`
+
+    Returns
+    -------
+    two float32 of the same shape
+    """
+    total, weight = (
+        ndimage.gaussian_filter(part.astype(np.float32), sigma, truncate=truncate, mode=mode)
+        for part in (np.where(where, values, np.zeros((), values.dtype)), where)
+    )
+    return total, weight
+
+
 def smooth_inside(image: Float32Array, inside: BoolArray, sigma_mm: float, grid: Grid) -> Float32Array:
     """Smooth within the slice without mixing in what lies outside, float32, shape (S, R, C)."""
     if sigma_mm <= 0:
         return np.where(inside, image, np.float32(0)).astype(np.float32)
     sigma = [0.0, sigma_mm / grid.spacing_mm[1], sigma_mm / grid.spacing_mm[2]]
-    weight = ndimage.gaussian_filter(inside.astype(np.float32), sigma, truncate=3.0)
-    total = ndimage.gaussian_filter(np.where(inside, image, np.float32(0)), sigma, truncate=3.0)
+    total, weight = blurred(image, inside, sigma, truncate=3.0)
     return np.where(inside, total / np.maximum(weight, 1e-6), np.float32(0)).astype(np.float32)
 
 

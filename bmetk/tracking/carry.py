@@ -115,10 +115,12 @@ def carry_edema(
     own = result.exam.date
     before = [r for r in earlier if own is not None and r.exam.date is not None and r.exam.date < own]
     before.sort(key=lambda r: r.exam.date or date.min, reverse=True)
+    ill = {(lesion.bone, lesion.side) for other in before for lesion in other.lesions}
     carried = np.zeros(result.bones.grid.shape, bool)
     for value, label in result.bones.present().items():
-        inside = result.bones.labels.array == value
-        carried |= inside & _last_edema((label.name, label.side), result, before, loose)
+        if (bone := (label.name, label.side)) in ill:
+            inside = result.bones.labels.array == value
+            carried |= inside & _last_edema(bone, result, before, loose)
     return Mask(carried, result.bones.grid)
 
 
@@ -129,9 +131,6 @@ def _last_edema(
     settings: BoneRegistrationSettings,
 ) -> npt.NDArray[np.bool_]:
     """Carry the edema of the latest exam that shows a bone and can be registered in it."""
-    nothing = np.zeros(result.bones.grid.shape, bool)
-    if not any((lesion.bone, lesion.side) == bone for other in before for lesion in other.lesions):
-        return nothing
     for other in before:
         value = bone_number(other.bones, bone)
         if other.edema is None or value is None:
@@ -141,7 +140,7 @@ def _last_edema(
             continue
         edema = other.edema & other.bones.labels.mask(value)
         return resample_mask(edema, result.bones.grid, moved.transform).array
-    return nothing
+    return np.zeros(result.bones.grid.shape, bool)
 
 
 def edema_in_view(

@@ -114,3 +114,8 @@ def joint(  # noqa: PLR0915
         Mask(truth, grid),
         Mask(np.ones(grid.shape, dtype=bool), grid),
     )
+
+
+def dice(first: Mask, second: Mask) -> float:
+    both = np.count_nonzero(first.array & second.array)
+    return 2 * both / (np.count_nonzero(first.array) + np.count_nonzero(second.array))

@@ -11,18 +11,13 @@ from bmetk.edema.segment import yellow_marrow
 from bmetk.errors import BonesNotFoundError, GridMismatchError, SettingsError
 from bmetk.exam import CheckStatus, Segmentation
 from bmetk.image import LabelMap, Mask, ScalarImage
-from tests.edema.phantom import FS_T2, Phantom, joint, slices
+from tests.edema.phantom import FS_T2, Phantom, dice, joint, slices
 
 GRIDS = [("axial", 0.0), ("coronal", 0.0), ("sagittal", 0.0), ("coronal", 17.0)]
 
 
 def found_in(phantom: Phantom) -> EdemaMap:
     return segment_edema(phantom.t1, phantom.fluid, phantom.bones, phantom.covered)
-
-
-def dice(first: Mask, second: Mask) -> float:
-    both = np.count_nonzero(first.array & second.array)
-    return 2 * both / (np.count_nonzero(first.array) + np.count_nonzero(second.array))
 
 
 @pytest.mark.parametrize(("plane", "oblique"), GRIDS)

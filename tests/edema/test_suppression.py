@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bmetk.edema import segment_edema
+from bmetk.edema import EdemaMap, segment_edema
 from bmetk.edema.normalize import normalise
 from bmetk.edema.segment import _cropped
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.suppression import check_fat_suppression, unsuppressed_nearby, without_escaped_fat
 from bmetk.exam import CheckStatus, Contrast
 from bmetk.image import ScalarImage
-from tests.edema.phantom import FS_T2, Phantom, joint, slices
+from tests.edema.phantom import FS_T2, Phantom, dice, joint, slices
 
 WIDE = EdemaSettings(shading_margin_mm=50.0)
 FULL_FAT = 700.0
@@ -38,36 +38,24 @@ def with_escaped_fat(phantom: Phantom) -> ScalarImage:
     return phantom.fluid.with_array(phantom.fluid.array + ESCAPED * field * fat)
 
 
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+def found_in(phantom: Phantom) -> EdemaMap:
+    bright = with_escaped_fat(phantom)
+    images = phantom.t1, bright, phantom.bones, phantom.covered
+    return segment_edema(*images, settings=WIDE, protocol=FS_T2)
 
 
 @pytest.mark.parametrize("plane", ["coronal", "sagittal"])
 def test_a_lesion_is_found_where_fat_escaped_its_suppression(plane: str) -> None:
     phantom = in_fat(joint(slices(plane), shading=0.0))
-    found = segment_edema(
-        phantom.t1,
-        with_escaped_fat(phantom),
-        phantom.bones,
-        phantom.covered,
-        settings=WIDE,
-        protocol=FS_T2,
-    )
-    assert dice(found.edema.array, phantom.edema.array) > 0.85
+    found = found_in(phantom)
+    assert dice(found.edema, phantom.edema) > 0.85
     (check,) = (check for check in found.checks if check.name == "fat_suppression")
     assert check.status is CheckStatus.FAIL
 
 
 def test_fat_that_escaped_its_suppression_is_no_edema() -> None:
     phantom = in_fat(joint(slices("coronal"), strength=0.0, shading=0.0))
-    found = segment_edema(
-        phantom.t1,
-        with_escaped_fat(phantom),
-        phantom.bones,
-        phantom.covered,
-        settings=WIDE,
-        protocol=FS_T2,
-    )
+    found = found_in(phantom)
     assert found.edema.volume_ml == 0
 
 
