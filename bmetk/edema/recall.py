@@ -41,7 +41,8 @@ def recall_earlier(
     if gone.any():
         raised = _ODDS * likely / (1 + (_ODDS - 1) * likely)
         more = again(np.where(gone, raised, likely))
-        pieces = connect(more.edema | more.doubtful)
+        # What is in doubt even so stays so: the earlier exam cannot count twice.
+        pieces = connect(more.edema)
         doubtful = doubtful | ((pieces > 0) & ~np.isin(pieces, pieces[outline.edema]))
     pieces = connect(doubtful)
     size = np.bincount(pieces.ravel())

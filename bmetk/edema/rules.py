@@ -112,7 +112,10 @@ class SmallRules:
     dark_slope : so is what has less than this share in any bone without red marrow: it lies far from the coil
     surrounded_slope, surrounded_probability : so is what has less than this share, is smaller than
         ``doubted_ml``, less likely than this, and has brighter marrow of its bone around, unless it is as
-        likely as `BeliefRules.large_probability` and wetter than the first of `RedRules.water_slope`
+        likely as `BeliefRules.large_probability` and wetter than the first of `RedRules.water_slope`, or seen
+        in several slices, as likely as ``doubted_probability``, in rays and toes as
+        `BeliefRules.lonely_probability`, and neither drier than ``thin_water_slope`` nor as dark as
+        ``muscle_loss``
     alike_slope : what looks like muscle there for its water, and has this share of a lesion's contrast for
         each share of T1 lost, is none: the water was told by a muscle that is itself bright
     cyst_ml, cyst_contrast, cyst_water : beside a lesion, what is smaller than this and so many times brighter

@@ -220,8 +220,10 @@ def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
 
     The marrow of a ray is dark beside its cortex: there what is likely, and not far too dry, must be as dark
     as muscle, and so must what is likelier and seen in several slices of any bone without red marrow. Where
-    brighter marrow is seen around, no cortex darkens it.
+    one slice alone shows it and brighter marrow around, no cortex darkens it.
     """
+    if _is_wet_marrow(piece, kinds, settings):
+        return False
     least, probable = np.inf, settings.small.doubted_probability
     if piece.bone in kinds.thin and is_darker(piece, settings):
         probable = settings.small.surrounded_probability
@@ -234,6 +236,16 @@ def _looks_soft(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bo
     doubted = piece.volume_ml < settings.small.doubted_ml and piece.likely < probable
     small = piece.volume_ml < settings.small.soft_ml or doubted
     return small and 0 < piece.water_slope < settings.small.soft_water_slope
+
+
+def _is_wet_marrow(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
+    """Tell whether it is likely, seen in several slices, and neither as dry nor as dark as muscle."""
+    if piece.bone not in kinds.fatty or piece.slices == 1:
+        return False
+    thin = piece.bone in kinds.thin
+    likely = settings.belief.lonely_probability if thin else settings.small.doubted_probability
+    wet = piece.water_slope >= settings.small.thin_water_slope
+    return piece.likely >= likely and wet and piece.lost < settings.small.muscle_loss
 
 
 def _is_vessel(piece: Piece, lesions: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> bool:
@@ -285,7 +297,7 @@ def _why_no_lesion_beside(
     lesion = max(lesions, key=lambda it: it.contrast)
     brightest = lesion.contrast
     share = settings.small.thin_slope if piece.bone in kinds.thin else settings.small.dark_slope
-    if _is_doubted_in_marrow(piece, settings):
+    if _is_doubted_in_marrow(piece, kinds, settings):
         share = settings.small.surrounded_slope
     if piece.bone in kinds.fatty and piece.slope < share * lesion.slope:
         return _SOFT
@@ -299,13 +311,15 @@ def _why_no_lesion_beside(
     return _CYST if fluid and piece.contrast > settings.small.cyst_contrast * brightest else ""
 
 
-def _is_doubted_in_marrow(piece: Piece, settings: EdemaSettings) -> bool:
+def _is_doubted_in_marrow(piece: Piece, kinds: MarrowKinds, settings: EdemaSettings) -> bool:
     """Tell whether it is small, not likely beyond doubt, and brighter marrow of its bone is seen around.
 
     What the network believes and is far wetter than red marrow is not doubted.
     """
     wet = piece.water_slope >= settings.red.water_slope[0]
     if wet and piece.likely >= settings.belief.large_probability:
+        return False
+    if _is_wet_marrow(piece, kinds, settings):
         return False
     small = piece.volume_ml < settings.small.doubted_ml
     return small and piece.likely < settings.small.surrounded_probability and piece.amid_brighter

@@ -53,6 +53,16 @@ def test_where_nothing_is_left_of_a_lesion_edema_is_four_times_as_likely(likely:
     assert np.array_equal(recalled, marked(LEFT) & taken)
 
 
+def test_what_is_in_doubt_even_with_its_odds_raised_stays_so() -> None:
+    found = outline_of(np.zeros(SHAPE, bool), np.zeros(SHAPE, bool))
+    likely = np.where(marked(LEFT), np.float32(0.3), np.float32(0))
+
+    def doubted(raised: np.ndarray) -> Outline:
+        return outline_of(np.zeros(SHAPE, bool), raised > 0.5)
+
+    assert not recall_earlier(found, likely, marked(LEFT), doubted).any()
+
+
 def test_a_lesion_of_which_something_is_left_is_outlined_by_its_own_exam() -> None:
     left = (slice(2, 4), slice(10, 20), slice(3, 6))
     found = outline_of(marked(left), np.zeros(SHAPE, bool))

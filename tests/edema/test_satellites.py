@@ -329,15 +329,35 @@ def test_amid_brighter_marrow_what_is_doubted_is_no_lesion_unless_as_bright_as_o
 
 
 @pytest.mark.parametrize(
-    ("likely", "around", "kept"), [(0.78, 1.0, False), (0.78, 0.6, True), (0.82, 1.0, True)]
+    ("slices", "likely", "around", "kept"),
+    [
+        (1, 0.78, 1.0, False),
+        (1, 0.78, 0.6, True),
+        (2, 0.78, 1.0, True),  # fluid and muscle beyond the outline lie in one slice
+        (2, 0.62, 1.0, False),
+    ],
 )
-def test_in_a_toe_no_cortex_darkens_what_lies_amid_bright_marrow(
-    likely: float, around: float, kept: bool
+def test_in_a_toe_no_cortex_darkens_what_one_slice_shows_amid_bright_marrow(
+    slices: int, likely: float, around: float, kept: bool
 ) -> None:
-    edema, signals, volume = scene([(BESIDE, 6.0, 0.6)], likely=likely, water_share=0.045)
+    small = (slice(BESIDE[0].start, BESIDE[0].start + slices), *BESIDE[1:])
+    edema, signals, volume = scene([(small, 6.0, 0.6)], likely=likely, water_share=0.045)
     assert signals.t1 is not None
     signals.t1[~edema] = around
     assert left_of(edema, signals, volume, MarrowKinds((1, 2), thin=(2,))).any() == kept
+
+
+@pytest.mark.parametrize(
+    ("slices", "share", "t1", "kept"),
+    [(2, 0.12, 0.6, True), (1, 0.12, 0.6, False), (2, 0.045, 0.6, False), (2, 0.12, 0.45, False)],
+)
+def test_amid_brighter_marrow_what_several_slices_show_as_likely_and_wet_is_a_weaker_lesion(
+    slices: int, share: float, t1: float, kept: bool
+) -> None:
+    small = (slice(BESIDE[0].start, BESIDE[0].start + slices), *BESIDE[1:])
+    edema, signals, volume = scene([(LESION, 6.0, 0.6), (small, 3.0, t1)], water_share=share)
+    signals.likely[small] = 0.77
+    assert left_of(edema, signals, volume, MarrowKinds((2,)))[small].any() == kept
 
 
 @pytest.mark.parametrize(("around", "kept"), [(1.0, False), (1.1, True)])
