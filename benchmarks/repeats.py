@@ -1,8 +1,8 @@
 """The repeated exams that the smallest detectable change rests on (`bmetk/validation/data/repeats.csv`).
 
-Run ``python benchmarks/repeats.py OUT.csv``: 58 lesions of the development population, each examined twice a
-week apart. A region counts where both exams show it alike, and found edema that is there: what one of them
-missed is no scatter.
+Run ``python benchmarks/repeats.py OUT.csv``: 105 lesions of the development population, each examined twice
+a week apart, the second exam with knowledge of the first as in ``bmetk track``. A region counts where both
+exams show it alike, and found edema that is there: what one of them missed is no scatter.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from bmetk.pipeline import analyze
+from bmetk.pipeline import course_stage
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.population import retest_population
 from bmetk.validation.repeat import RegionPair, pairs_of_results
 from bmetk.validation.table import LEAST_ML
 from bmetk.validation.truth import exam_of, true_result
 
-PAIRS = 58
+FIRST, PAIRS = 3130, 105
+"""Number of the first pair in the population, and how many there are."""
 
 
-def repeats(count: int) -> Iterator[RegionPair]:
+def repeats(first: int, count: int) -> Iterator[RegionPair]:
     """Measure ``count`` lesions twice each."""
-    for pair in retest_population("development", count):
+    for pair in retest_population("development", count, first=first):
         twice = [simulate_exam(spec) for spec in pair]
         true = pairs_of_results(*(true_result(exam, "repeat") for exam in twice))
         there = {each.region for each in true if _seen_twice(each)}
-        first, second = (analyze(exam_of(exam, "repeat")) for exam in twice)
-        for found in pairs_of_results(first, second):
+        analyze = course_stage()
+        for found in pairs_of_results(*(analyze(exam_of(exam, "repeat")) for exam in twice)):
             if found.region in there and _seen_twice(found):
                 yield found
 
@@ -43,7 +44,8 @@ def _seen_twice(pair: RegionPair) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--first", type=int, default=FIRST)
     parser.add_argument("--count", type=int, default=PAIRS)
     chosen = parser.parse_args()
-    rows = pd.DataFrame([asdict(pair) for pair in repeats(chosen.count)])
+    rows = pd.DataFrame([asdict(pair) for pair in repeats(chosen.first, chosen.count)])
     rows.round(3).to_csv(chosen.out, index=False, lineterminator="\n")

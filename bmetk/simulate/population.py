@@ -16,7 +16,7 @@ foot; an episode peaks at 2 to 3 months and resolves within 6 to 12 (PMC2329633)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -186,7 +186,7 @@ def retest_pair(seed: int, joint: Joint | None = None) -> tuple[ExamSpec, ExamSp
     rng = np.random.default_rng([seed, 2])
     retest = replace(
         test,
-        date=test.date.replace(day=min(test.date.day + 7, 28)),
+        date=test.date + timedelta(days=7),
         pose=draw_pose(rng, test.joint),
         protocol=draw_protocol(rng, test.joint, test.side),
         seed=int(rng.integers(1, 2**31)),

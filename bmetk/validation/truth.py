@@ -14,7 +14,7 @@ from bmetk.image import Grid
 from bmetk.simulate.spec import SimulatedExam
 from bmetk.simulate.truth import measure_truth
 
-_USUAL_INTERVALS = 0.45
+_USUAL_INTERVALS = 0.43
 """Half widths of two volumes' intervals, joined, as a share of their mean: the median of repeated regions."""
 
 

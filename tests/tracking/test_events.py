@@ -69,8 +69,8 @@ def test_wide_intervals_raise_the_smallest_detectable_change() -> None:
     settings = TrackingSettings()
     sure = RegionPoint(DAY, "1", PointState.MEASURED, 1.0, 60.0, 5.0, 4.9, 5.1)
     unsure = RegionPoint(DAY, "2", PointState.MEASURED, 1.0, 60.0, 5.0, 1.0, 9.0)
-    assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(0.566, abs=0.01)
-    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(0.98, abs=0.01)
+    assert smallest_detectable_change_ml(sure, sure, settings) == pytest.approx(0.576, abs=0.01)
+    assert smallest_detectable_change_ml(sure, unsure, settings) == pytest.approx(1.15, abs=0.01)
 
 
 def test_the_share_that_is_no_change_falls_in_large_lesions() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 from bmetk.config import read_settings
 from bmetk.errors import InputError
 from bmetk.export import save_result
-from bmetk.tracking import TrackingSettings
+from bmetk.tracking import PointState, RegionPoint, TrackingSettings
+from bmetk.tracking.change import smallest_detectable_change_ml
 from bmetk.validation import repeat_to
 from bmetk.validation.repeat import (
     RegionPair,
@@ -64,8 +67,24 @@ def test_the_tracker_s_defaults_are_those_of_the_packaged_repeats() -> None:
     assert len([pair for pair in pairs if pair.mean_ml >= 1.0]) >= 80
 
 
+def points_of(pair: RegionPair) -> Iterator[RegionPoint]:
+    """Write both exams of a pair as the tracker sees them."""
+    half_ml = pair.interval_ml / np.sqrt(2)
+    for ml in (pair.first_ml, pair.second_ml):
+        yield RegionPoint(
+            date(2020, 1, 1), "", PointState.MEASURED, 1.0, 50.0, ml, ml - half_ml, ml + half_ml
+        )
+
+
+def test_one_in_twenty_of_the_packaged_repeats_differs_by_more() -> None:
+    large = [pair for pair in packaged_pairs() if pair.mean_ml >= 1.0]
+    least = [smallest_detectable_change_ml(*points_of(pair), TrackingSettings()) for pair in large]
+    below = sum(abs(pair.difference_ml) <= ml for pair, ml in zip(large, least, strict=True))
+    assert below / len(large) == pytest.approx(0.95, abs=0.01)
+
+
 def test_a_lesion_half_missed_in_one_exam_does_not_hide_smaller_changes() -> None:
-    missed = [RegionPair("hip", "femoral_neck", 8.0, 4.0)] * 40
+    missed = [RegionPair("hip", "femoral_neck", 8.0, 4.0)] * 16
     lines = tracking_lines([*pairs(800, 8.0, 0.05), *missed])
     share = tomllib.loads("\n".join(lines))["tracking"]["change_fraction"]
     assert share == pytest.approx(1.96 * 0.05, rel=0.12)
