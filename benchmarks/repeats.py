@@ -1,7 +1,7 @@
 """The repeated exams that the smallest detectable change rests on (`bmetk/validation/data/repeats.csv`).
 
 Run ``python benchmarks/repeats.py OUT.csv``: 105 lesions of the development population, each examined twice
-a week apart, the second exam with knowledge of the first as in ``bmetk track``. A region counts where both
+a week apart, each exam with knowledge of the other as in ``bmetk track``. A region counts where both
 exams show it alike, and found edema that is there: what one of them missed is no scatter.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bmetk.pipeline import course_stage
+from bmetk.course import Course
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.population import retest_population
 from bmetk.validation.repeat import RegionPair, pairs_of_results
@@ -31,8 +31,10 @@ def repeats(first: int, count: int) -> Iterator[RegionPair]:
         twice = [simulate_exam(spec) for spec in pair]
         true = pairs_of_results(*(true_result(exam, "repeat") for exam in twice))
         there = {each.region for each in true if _seen_twice(each)}
-        analyze = course_stage()
-        for found in pairs_of_results(*(analyze(exam_of(exam, "repeat")) for exam in twice)):
+        course = Course()
+        for exam in twice:
+            course(exam_of(exam, "repeat"))
+        for found in pairs_of_results(*course.results):
             if found.region in there and _seen_twice(found):
                 yield found
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from bmetk.anatomy import Joint, Side
 from bmetk.config import Settings
+from bmetk.course import Course
 from bmetk.dicom import load_usable_exams
 from bmetk.errors import InputError, UnreadableFileError
 from bmetk.exam import Exam, ExamResult, Patient, SkippedExam
@@ -25,7 +26,7 @@ from bmetk.export import (
     whole_folder,
     write_timeline,
 )
-from bmetk.pipeline import Progress, course_stage, track_exams
+from bmetk.pipeline import Progress, track_exams
 from bmetk.report import exam_page, timeline_page
 from bmetk.study import (
     REPORT_FILE,
@@ -120,8 +121,9 @@ def _run_in_order(
 ) -> tuple[_Known, tuple[ExamResult, ...]]:
     """Analyse the dated exams of one patient, the oldest first, each knowing those before it."""
     exams = sorted(known.exams, key=lambda exam: exam.date or date.max)
-    fresh, failed = run_all(exams, course_stage(done), settings, on_progress)
-    return replace(known, skipped=(*known.skipped, *failed)), tuple(fresh.values())
+    course = Course(done)
+    _, failed = run_all(exams, course, settings, on_progress)
+    return replace(known, skipped=(*known.skipped, *failed)), course.results
 
 
 def _gather(sources: Sequence[Path], options: ReadOptions) -> _Known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -84,12 +84,26 @@ class _Anatomy:
     told: tuple[Segmentation, Segmentation] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedExam:
+    """An exam whose series and bones lie on one grid, that of the fluid-sensitive series."""
+
+    exam: Exam
+    fluid: Series
+    t1_on_fluid: ScalarImage
+    covered: Mask
+    anatomy: _Anatomy
+    alignment: RigidTransform
+    checks: tuple[Check, ...]
+
+
 def analyze(
     exam: Exam,
     *,
     settings: Settings | None = None,
     on_progress: Progress | None = None,
-    earlier: Sequence[ExamResult] = (),
+    known: Sequence[ExamResult] = (),
+    places: MutableMapping[Exam, PlacedExam] | None = None,
 ) -> ExamResult:
     """Find bones, regions and edema in one exam and measure them.
 
@@ -97,9 +111,10 @@ def analyze(
     ----------
     exam : Exam with a T1 and a fluid-sensitive series
     settings : settings of every stage
-    earlier : results of the patient's other exams: what by itself is too faint for edema, or too much like a
-        vessel, red marrow or fat, is edema where the last exam before showed it
+    known : results of the patient's other exams: what by itself is too faint for edema, or too much like a
+        vessel, red marrow or fat, is edema where the last exam before, or the next within a month, showed it
     on_progress : told the stage and the share of the work done
+    places : bones of exams that were analysed before, used where the exam is among them, and added to
 
     Raises
     ------
@@ -113,53 +128,11 @@ def analyze(
         If no bone is found.
     """
     settings = settings or Settings()
-    t1, fluid = _both_series(exam)
     clock = _Clock(on_progress or _silent)
-    with clock.stage("register"):
-        require_overlap(fluid.image.grid, t1.image.grid)
-        registered = register_rigid(fluid.image, t1.image, settings.registration)
-    with clock.stage("bones"):
-        anatomy, alignment = _find_anatomy(exam, t1, fluid, registered.transform, settings)
-        t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment)
-        covered = field_of_view(t1.image.grid, fluid.image.grid, alignment)
-    with clock.stage("edema"):
-        bones, regions = anatomy.told or (anatomy.bones, anatomy.regions)
-        found = segment_edema(
-            t1_on_fluid,
-            fluid.image,
-            bones,
-            covered,
-            regions=regions,
-            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
-            protocol=protocol_of(fluid),
-            earlier=carry_edema(_bones_alone(exam, anatomy, alignment), earlier) if earlier else None,
-        )
-    with clock.stage("measure"):
-        result = _measure(exam, anatomy, found, t1_on_fluid, covered)
-    checks = (*_exam_checks(exam), registered.check, *anatomy.checks, *found.checks)
-    return replace(
-        result,
-        quality=checks,
-        settings=settings_document(settings),
-        seconds=clock.seconds,
-        alignment=alignment,
-    )
-
-
-def course_stage(known: Sequence[ExamResult] = ()) -> Callable[..., ExamResult]:
-    """Give an `analyze` for the exams of one patient, in time order, that knows those before.
-
-    ``known`` are results of earlier runs.
-    """
-    seen = list(known)
-
-    def stage(
-        exam: Exam, *, settings: Settings | None = None, on_progress: Progress | None = None
-    ) -> ExamResult:
-        seen.append(analyze(exam, settings=settings, on_progress=on_progress, earlier=seen))
-        return seen[-1]
-
-    return stage
+    places = {} if places is None else places
+    if exam not in places:
+        places[exam] = _place(exam, settings, clock)
+    return _with_edema(places[exam], known, settings, clock)
 
 
 def find_exam_bones(
@@ -234,6 +207,47 @@ def analyze_after(
     known = replace(exam, bones=bones, joint=found.exam.joint, side=found.exam.side)
     result = analyze(known, settings=settings, on_progress=on_progress)
     return replace(result, quality=(*result.quality, *checks))
+
+
+def _place(exam: Exam, settings: Settings, clock: _Clock) -> PlacedExam:
+    """Register the two series and find the bones."""
+    t1, fluid = _both_series(exam)
+    with clock.stage("register"):
+        require_overlap(fluid.image.grid, t1.image.grid)
+        registered = register_rigid(fluid.image, t1.image, settings.registration)
+    with clock.stage("bones"):
+        anatomy, alignment = _find_anatomy(exam, t1, fluid, registered.transform, settings)
+        t1_on_fluid = resample_scalar(t1.image, fluid.image.grid, alignment)
+        covered = field_of_view(t1.image.grid, fluid.image.grid, alignment)
+    checks = (*_exam_checks(exam), registered.check, *anatomy.checks)
+    return PlacedExam(exam, fluid, t1_on_fluid, covered, anatomy, alignment, checks)
+
+
+def _with_edema(
+    placed: PlacedExam, known: Sequence[ExamResult], settings: Settings, clock: _Clock
+) -> ExamResult:
+    """Find edema in an exam whose bones are known, and measure it."""
+    exam, anatomy = placed.exam, placed.anatomy
+    with clock.stage("edema"):
+        bones, regions = anatomy.told or (anatomy.bones, anatomy.regions)
+        found = segment_edema(
+            placed.t1_on_fluid,
+            placed.fluid.image,
+            bones,
+            placed.covered,
+            regions=regions,
+            settings=replace(settings.edema, familiar=settings.edema.familiar or _are_familiar(exam)),
+            protocol=protocol_of(placed.fluid),
+            known=carry_edema(_bones_alone(exam, anatomy, placed.alignment), known) if known else None,
+        )
+    with clock.stage("measure"):
+        result = _measure(placed, found)
+    return replace(
+        result,
+        quality=(*placed.checks, *found.checks),
+        settings=settings_document(settings),
+        seconds=clock.seconds,
+    )
 
 
 def _are_familiar(exam: Exam) -> bool:
@@ -321,29 +335,28 @@ def _expected(anatomy: _Anatomy) -> tuple[Label, ...]:
     return tuple(dict.fromkeys((*expected, *present)))
 
 
-def _measure(
-    exam: Exam, anatomy: _Anatomy, found: EdemaMap, t1_on_fluid: ScalarImage, covered: Mask
-) -> ExamResult:
-    fluid = exam.fluid
-    assert fluid is not None
+def _measure(placed: PlacedExam, found: EdemaMap) -> ExamResult:
+    exam, anatomy = placed.exam, placed.anatomy
     own_bones = exam.bones is not None and not names_bones(exam.bones)
     expected = tuple(anatomy.regions.present().values()) if own_bones else _expected(anatomy)
     return replace(
-        _bones_alone(exam, anatomy),
+        _bones_alone(exam, anatomy, placed.alignment),
         edema=found.edema,
         probability=found.probability,
         ratio=found.ratio,
-        measurements=measure_regions(found, anatomy.regions, covered, expected, whole_ml=anatomy.extent_ml),
+        measurements=measure_regions(
+            found, anatomy.regions, placed.covered, expected, whole_ml=anatomy.extent_ml
+        ),
         lesions=find_lesions(found, anatomy.regions),
         findings=()
         if own_bones
         else observe_findings(
-            t1_on_fluid,
-            fluid.image,
+            placed.t1_on_fluid,
+            placed.fluid.image,
             anatomy.bones,
             anatomy.regions,
             found,
-            protocol=protocol_of(fluid),
+            protocol=protocol_of(placed.fluid),
         ),
     )
 

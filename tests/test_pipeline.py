@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
+from bmetk import pipeline
 from bmetk.anatomy import Joint, Label
 from bmetk.bones import BoneSettings
 from bmetk.config import Settings
+from bmetk.course import Course
 from bmetk.edema import EdemaMap, segment_edema
 from bmetk.errors import BonesNotFoundError, GridMismatchError, MissingSeriesError, SeriesMismatchError
 from bmetk.exam import CheckStatus, Contrast, Exam, Plane, Segmentation, Series
@@ -145,3 +147,31 @@ def test_bones_given_without_names_are_searched_for_only_on_demand_in_a_known_jo
         assert told == ([CheckStatus.WARN] if name_given and searched else [])
         true_ml = 4 / 3 * np.pi * 12.0**3 / 1000
         assert sum(row.edema_ml for row in result.measurements) == pytest.approx(true_ml, rel=0.1)
+
+
+@pytest.mark.parametrize(("days", "times"), [(7, 2), (60, 1)])
+def test_an_exam_is_searched_again_once_one_soon_after_shows_edema(
+    days: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = phantom_exam(lesion_mm=0.0)
+    second = replace(phantom_exam(), date=date(2020, 1, 1) + timedelta(days=days))
+    searched: list[ScalarImage] = []
+
+    def search(t1: ScalarImage, fluid: ScalarImage, *args: object, **named: object) -> EdemaMap:
+        searched.append(fluid)
+        return segment_edema(t1, fluid, *args, **named)
+
+    monkeypatch.setattr(pipeline, "segment_edema", search)
+    course = Course()
+    told = [course(exam) for exam in (first, second)]
+    assert [fluid is first.fluid.image for fluid in searched].count(True) == times
+    assert [result.exam.date for result in course.results] == [first.date, second.date]
+    assert course.results[1] is told[1]
+    assert list(course.results[0].seconds) == list(told[0].seconds)
+
+
+def test_known_results_of_earlier_runs_stay_as_they_are() -> None:
+    before = analyze(phantom_exam(lesion_mm=0.0))
+    course = Course([before])
+    course(replace(phantom_exam(), date=date(2020, 1, 8)))
+    assert [result.exam.date for result in course.results] == [date(2020, 1, 8)]

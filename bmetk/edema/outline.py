@@ -44,7 +44,8 @@ class Outline:
     ----------
     edema : bool
     probability : float32, 0 to 1, above one half inside of ``edema``
-    doubtful : bool, what was left out and may be what is left of an earlier lesion
+    dropped : bool, what was left out for what its signals tell
+    doubtful : bool, what of it may be what is left of an earlier lesion
     dropped_ml : mL that was left out, by what it is
     half_height : float32, fluid signal half way from the marrow around up to the lesion nearby; infinite
         where there is none
@@ -52,6 +53,7 @@ class Outline:
 
     edema: BoolArray
     probability: Float32Array
+    dropped: BoolArray
     doubtful: BoolArray
     dropped_ml: Mapping[str, float]
     half_height: Float32Array
@@ -109,9 +111,7 @@ def outline_lesions(
     found = _believed(enough & inside, certain, volume, settings)
     signals = Signals(likely, contrast, water, t1, noise, unsuppressed)
     if not found.any():
-        return Outline(
-            found, _agreeing(likely, found), np.zeros_like(found), {}, np.full_like(smooth, np.inf)
-        )
+        return Outline(found, _agreeing(likely, found), found, found, {}, np.full_like(smooth, np.inf))
     strange = np.isin(volume.bones, kinds.unknown)
     core_share = np.where(strange, np.float32(0), np.float32(settings.core_share))
     height, peak = _height(contrast, found & certain, core_share, volume, settings)
@@ -132,7 +132,7 @@ def outline_lesions(
     close = edema | (near & (likely >= settings.edge_probability))
     probability = _agreeing(np.where(close, share, likely), edema)
     half_height = np.where(near, smooth - contrast + around + level * own_height, np.float32(np.inf))
-    return Outline(edema, probability, doubtful & ~edema, dropped_ml, half_height)
+    return Outline(edema, probability, outlined & ~believed, doubtful & ~edema, dropped_ml, half_height)
 
 
 def _agreeing(probability: npt.NDArray[np.floating], edema: BoolArray) -> Float32Array:

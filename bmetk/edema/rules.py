@@ -222,7 +222,9 @@ class FatRules:
         sure, lies in the end of a bone, and has lost less beyond the marrow around it
     slope : so is what has more of water's signal than this for each share of T1 lost, be it of the reference
         or of the marrow around, near bright fat or where it is less likely than
-        `BeliefRules.large_probability`
+        `BeliefRules.large_probability`; what is larger than the second of `BeliefRules.lonely_ml` and
+        brighter than the other side by the second of `SideRules.red_contrast` is not, near less than the last
+        of ``nearby``
     nearby, nearby_loss, nearby_probability : and where more of the fat nearby than one of the first is not
         suppressed, what has lost less T1 and is less likely in the mean than its partners, but for
         `EndRules.around_loss`
@@ -359,7 +361,8 @@ class EndRules:
     dry_probability, dry_water_slope : an end counts as the rest of a bone where what it shows is less likely
         than one of these, with less of water's signal than its partner for each share of T1 lost
     sharp_probability, sharp_water_slope : the same for what is darker than the marrow around and stands out
-        by ``deviations``
+        by ``deviations``, and for what has more in the end than the second of `BeliefRules.lonely_ml`, is
+        likely by `SideRules.probability` and stands out by `RedRules.deviations` with `RedRules.loss`
     """
 
     share: float = 0.4

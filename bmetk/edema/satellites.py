@@ -100,7 +100,7 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
     In bones without red marrow it must be too small to show its own signals, or stand out of its bone's
     scatter, and may be dry only in rays and toes, whose cortex is dark. In others it must be large, be likely
     in a bone's end or darker on T1 than the marrow around, and be brighter than the other side or, where that
-    is not seen, than the scatter.
+    is not seen, than the scatter; red marrow of the pelvis, which holds it for life, is none.
     """
     large = piece.volume_ml >= settings.belief.large_ml
     stands_out = piece.deviations >= settings.red.deviations
@@ -111,7 +111,8 @@ def _may_be_left_over(piece: Piece, reason: str, kinds: MarrowKinds, settings: E
     darker = piece.amid_brighter and piece.lost >= settings.fat.loss
     if np.isfinite(piece.other_side):
         stands_out = piece.contrast >= settings.side.red_contrast[0] * piece.other_side
-    return reason in _OPEN_IN_RED and large and (in_end or darker) and stands_out
+    may_be = reason in _OPEN_IN_RED and not (piece.bone in kinds.red and reason == _RED)
+    return may_be and large and (in_end or darker) and stands_out
 
 
 def _reasons(pieces: list[Piece], kinds: MarrowKinds, settings: EdemaSettings) -> list[str]:

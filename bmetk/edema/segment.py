@@ -25,7 +25,7 @@ from bmetk.edema.muscle import LEAST_MUSCLE
 from bmetk.edema.normalize import NormalisedMarrow, normalise
 from bmetk.edema.outline import Outline, outline_lesions
 from bmetk.edema.pixels import at_pixels, nearest
-from bmetk.edema.recall import recall_earlier
+from bmetk.edema.recall import recall_known
 from bmetk.edema.settings import EdemaSettings
 from bmetk.edema.shading import Shading
 from bmetk.edema.sides import unlike_other_side
@@ -88,7 +88,7 @@ def segment_edema(
     regions: Segmentation | None = None,
     settings: EdemaSettings | None = None,
     protocol: Protocol | None = None,
-    earlier: Mask | None = None,
+    known: Mask | None = None,
 ) -> EdemaMap:
     """Find bone marrow edema.
 
@@ -101,7 +101,7 @@ def segment_edema(
     regions : Segmentation, the regions that are measured; None for the whole of the bones
     settings : EdemaSettings
     protocol : Protocol of ``fluid``; a STIR if it is not known
-    earlier : Mask on the grid of ``fluid``, edema of an earlier exam of the patient; what by itself is too
+    known : Mask on the grid of ``fluid``, edema of other exams of the patient; what by itself is too
         faint, or too much like a vessel, red marrow or fat, counts there
 
     Raises
@@ -113,7 +113,7 @@ def segment_edema(
     """
     chosen = settings or EdemaSettings()
     contrast, acquisition = contrast_of(protocol)
-    _require_one_grid(t1, fluid, bones, covered, regions, earlier)
+    _require_one_grid(t1, fluid, bones, covered, regions, known)
     box = _box(bones, covered, chosen)
     volume = _cropped(t1, fluid, bones, covered, regions, box)
     volume, normal, fat, checks = _fat_suppressed(volume, contrast, chosen)
@@ -126,8 +126,8 @@ def segment_edema(
     likely = ready.at_voxels(likely, {value: bones.meaning[value].name for value in kinds.thin})
     clefts = bright_clefts(ready.smooth, ready.strange, volume)
     outline = ready.outline(likely).with_more(clefts)
-    if earlier:
-        recalled = recall_earlier(outline, likely, earlier.array[box], ready.outline)
+    if known:
+        recalled = recall_known(outline, likely, known.array[box], ready.outline)
         outline, checks = outline.with_more(recalled), (*checks, *_recalled_check(recalled, volume.grid))
     seen = nearest(outline.edema, normal.volume.fluid.shape)
     mimics = count_mimics(told, seen, outline.dropped_ml, normal.volume, chosen)
@@ -234,7 +234,7 @@ def _require_one_grid(
     bones: Segmentation,
     covered: Mask,
     regions: Segmentation | None,
-    earlier: Mask | None,
+    known: Mask | None,
 ) -> None:
     fluid.grid.require_match(bones.grid, "fluid series and bones")
     fluid.grid.require_match(covered.grid, "fluid series and coverage")
@@ -242,8 +242,8 @@ def _require_one_grid(
         fluid.grid.require_match(t1.grid, "fluid series and T1")
     if regions is not None:
         fluid.grid.require_match(regions.grid, "fluid series and regions")
-    if earlier is not None:
-        fluid.grid.require_match(earlier.grid, "edema of this and of an earlier exam")
+    if known is not None:
+        fluid.grid.require_match(known.grid, "edema of this and of another exam")
 
 
 def _box(bones: Segmentation, covered: Mask, settings: EdemaSettings) -> Box:
@@ -257,8 +257,8 @@ def _recalled_check(recalled: BoolArray, grid: Grid) -> tuple[Check, ...]:
     if not recalled.any():
         return ()
     ml = float(np.count_nonzero(recalled)) * grid.voxel_ml
-    message = f"{ml:.1f} mL is in doubt by itself, and counts since an earlier exam showed edema there"
-    return (Check("earlier_edema", CheckStatus.OK, ml, message),)
+    message = f"{ml:.1f} mL is in doubt by itself, and counts since another exam shows edema there"
+    return (Check("known_edema", CheckStatus.OK, ml, message),)
 
 
 def _missing_t1(t1: ScalarImage | None) -> tuple[Check, ...]:

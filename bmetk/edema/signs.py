@@ -47,9 +47,15 @@ def _is_fat_of_both_sides(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _is_beyond_doubt(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it is sure, and far out of its bone's scatter, with little fat nearby that escaped."""
+    """Tell whether it is sure, and far out of its bone's scatter, with little fat nearby that escaped.
+
+    So is what is large, likely, and brighter than the other side, where most fat nearby is suppressed.
+    """
     far = piece.deviations >= settings.red.clear_deviations and piece.fat < settings.fat.nearby[1]
-    return far and piece.likely >= settings.belief.sure_probability
+    large = piece.volume_ml >= settings.belief.lonely_ml[1] and piece.fat < settings.fat.nearby[-1]
+    one_sided = large and piece.contrast >= settings.side.red_contrast[1] * piece.other_side
+    likely = settings.belief.lonely_probability if one_sided else settings.belief.sure_probability
+    return (far or one_sided) and piece.likely >= likely
 
 
 def is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
@@ -183,8 +189,14 @@ def is_yellow(piece: Piece, settings: EdemaSettings) -> bool:
 
 
 def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether it has less water than edema, by so much that its likelihood does not overrule it."""
+    """Tell whether it has less water than edema, by so much that its likelihood does not overrule it.
+
+    What takes up much of a bone's end, where no red marrow is, is likely and stands out is less in doubt.
+    """
     sharp = is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations
+    much = piece.yellow * piece.volume_ml >= settings.belief.lonely_ml[1] and piece.lost >= settings.red.loss
+    likely = much and piece.likely >= settings.side.probability
+    sharp |= likely and piece.deviations >= settings.red.deviations
     rules = settings.end
     probabilities = rules.sharp_probability if sharp else rules.dry_probability
     slopes = rules.sharp_water_slope if sharp else rules.dry_water_slope

@@ -1,6 +1,6 @@
 """One patient's edema through time: histories, events, migrations and lesion tracks."""
 
-from bmetk.tracking.carry import carry_bones, carry_edema
+from bmetk.tracking.carry import carry_bones, carry_edema, shows_soon_after
 from bmetk.tracking.change import TrackingSettings, detection_limit_ml, smallest_detectable_change_ml
 from bmetk.tracking.clinical import ClinicalEntry, ClinicalKind
 from bmetk.tracking.survival import ResolutionCurve, curves_of_sites, resolution_curves, resolution_frame
@@ -57,6 +57,7 @@ __all__ = [
     "require_one_patient",
     "resolution_curves",
     "resolution_frame",
+    "shows_soon_after",
     "smallest_detectable_change_ml",
     "track",
 ]

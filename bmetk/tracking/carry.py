@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,8 @@ from bmetk.tracking.frames import Bone, bone_number, bone_view, registered
 from bmetk.tracking.history import Place
 
 CHECK_NAME = "bone_carried_over"
+_SOON_DAYS = 31
+"""Edema neither comes nor goes within so many days: what one exam shows the other may have missed."""
 _UNSURE_MM = 3.0
 """Where edema was need not be known more closely than this: a ray of the foot may slide a little unseen."""
 
@@ -94,17 +95,17 @@ def _replace(
 
 def carry_edema(
     result: ExamResult,
-    earlier: Sequence[ExamResult],
+    known: Sequence[ExamResult],
     settings: BoneRegistrationSettings | None = None,
 ) -> Mask:
-    """Show on an exam where earlier exams of the patient had edema, bone by bone.
+    """Show on an exam where other exams of the patient had edema, bone by bone.
 
-    The last exam before it that shows the bone tells.
+    The last exam before it that shows the bone tells, and the next after it within a month.
 
     Parameters
     ----------
     result : exam with its bones
-    earlier : results of the patient's other exams; those that are not dated before it do not count
+    known : results of the patient's other exams, in any order; those without a date do not count
 
     Returns
     -------
@@ -112,26 +113,42 @@ def carry_edema(
     """
     chosen = settings or BoneRegistrationSettings()
     loose = replace(chosen, maximal_unsure_mm=max(chosen.maximal_unsure_mm, _UNSURE_MM))
-    own = result.exam.date
-    before = [r for r in earlier if own is not None and r.exam.date is not None and r.exam.date < own]
-    before.sort(key=lambda r: r.exam.date or date.min, reverse=True)
-    ill = {(lesion.bone, lesion.side) for other in before for lesion in other.lesions}
+    dated = [(days, other) for other in known if (days := _days_after(result, other)) is not None]
+    dated.sort(key=lambda each: abs(each[0]))
     carried = np.zeros(result.bones.grid.shape, bool)
-    for value, label in result.bones.present().items():
-        if (bone := (label.name, label.side)) in ill:
-            inside = result.bones.labels.array == value
-            carried |= inside & _last_edema(bone, result, before, loose)
+    for nearest_first in (
+        [other for days, other in dated if days < 0],
+        [other for days, other in dated if 0 < days <= _SOON_DAYS],
+    ):
+        ill = {(lesion.bone, lesion.side) for other in nearest_first for lesion in other.lesions}
+        for value, label in result.bones.present().items():
+            if (bone := (label.name, label.side)) in ill:
+                inside = result.bones.labels.array == value
+                carried |= inside & _nearest_edema(bone, result, nearest_first, loose)
     return Mask(carried, result.bones.grid)
 
 
-def _last_edema(
+def shows_soon_after(before: ExamResult, other: ExamResult) -> bool:
+    """Tell whether an exam within a month after another shows edema in a bone that both show."""
+    days = _days_after(before, other)
+    bones = {(label.name, label.side) for label in before.bones.present().values()}
+    ill = {(lesion.bone, lesion.side) for lesion in other.lesions}
+    return days is not None and 0 < days <= _SOON_DAYS and bool(bones & ill)
+
+
+def _days_after(exam: ExamResult, other: ExamResult) -> int | None:
+    own, its = exam.exam.date, other.exam.date
+    return None if own is None or its is None else (its - own).days
+
+
+def _nearest_edema(
     bone: Bone,
     result: ExamResult,
-    before: Sequence[ExamResult],
+    others: Sequence[ExamResult],
     settings: BoneRegistrationSettings,
 ) -> npt.NDArray[np.bool_]:
-    """Carry the edema of the latest exam that shows a bone and can be registered in it."""
-    for other in before:
+    """Carry the edema of the first exam that shows a bone and can be registered in it."""
+    for other in others:
         value = bone_number(other.bones, bone)
         if other.edema is None or value is None:
             continue

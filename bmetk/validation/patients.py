@@ -11,10 +11,11 @@ from typing import Any
 
 from bmetk import __version__
 from bmetk.config import Settings
+from bmetk.course import Course
 from bmetk.errors import BmetkError
 from bmetk.exam import ExamResult
 from bmetk.export.whole_folder import write_whole
-from bmetk.pipeline import course_stage, track_exams
+from bmetk.pipeline import track_exams
 from bmetk.simulate.exam import simulate_exam
 from bmetk.simulate.spec import PatientSpec
 from bmetk.tracking import Event, EventKind, RefusedComparison, Timeline
@@ -112,18 +113,17 @@ def _stored(score: Mapping[str, Any]) -> PatientScore:
 
 
 def _score(patient: PatientSpec, settings: Settings) -> PatientScore:
-    found: list[ExamResult] = []
     true: list[ExamResult] = []
     refused: list[str] = []
-    analyze = course_stage()
+    course = Course()
     for spec in patient.exams:
         simulated = simulate_exam(spec)
         true.append(true_result(simulated, patient.name))
         try:
-            found.append(analyze(exam_of(simulated, patient.name), settings=settings))
+            course(exam_of(simulated, patient.name), settings=settings)
         except BmetkError as error:
             refused.append(f"{spec.date} {spec.joint}: {error}")
-    return compare_courses(patient.name, found, true, settings, failure="; ".join(refused))
+    return compare_courses(patient.name, course.results, true, settings, failure="; ".join(refused))
 
 
 def compare_courses(

@@ -121,7 +121,7 @@ def packaged_pairs() -> tuple[RegionPair, ...]:
 
     Simulated lesions of the development population, examined twice a week apart with another pose, coil,
     noise and protocol (`bmetk.simulate.population.retest_pair`), measured by the whole pipeline, which knows
-    the first exam in the second: regions where both found edema that is there; what one of them missed is no
+    each exam in the other: regions where both found edema that is there; what one of them missed is no
     scatter.
     """
     with (resources.files("bmetk.validation") / "data" / "repeats.csv").open(encoding="utf-8") as stream:

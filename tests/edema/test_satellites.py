@@ -1013,6 +1013,52 @@ def test_near_a_little_bright_fat_what_is_beyond_doubt_may_have_lost_little_t1(
 
 
 @pytest.mark.parametrize(
+    ("rows", "unsuppressed", "other_contrast", "likely", "kept"),
+    [
+        (30, 0.12, 1.1, 0.75, True),
+        (8, 0.12, 1.1, 0.75, False),
+        (30, 0.25, 1.1, 0.75, False),
+        (30, 0.12, 1.4, 0.75, False),
+        (30, 0.12, 1.1, 0.6, False),
+    ],
+    ids=["large and brighter than the other side", "small", "more bright fat", "as bright", "doubted"],
+)
+def test_near_some_bright_fat_what_is_large_and_brighter_than_the_other_side_may_have_lost_little_t1(
+    rows: int, unsuppressed: float, other_contrast: float, likely: float, kept: bool
+) -> None:
+    box = (slice(1, 7), slice(5, 5 + rows), slice(2, 28))
+    edema, signals, volume = scene(
+        [(box, 2.0, 0.92)], unsuppressed=unsuppressed, likely=likely, water_share=0.25, yellow=True
+    )
+    volume.bones[volume.bones == 2] = 101
+    signals.contrast[volume.bones == 101] = other_contrast
+    assert left_of(edema, signals, volume).any() == kept
+
+
+@pytest.mark.parametrize(
+    ("rows", "noise", "t1", "kept"),
+    [(30, 0.4, 0.8, True), (8, 0.4, 0.8, False), (30, 0.6, 0.8, False), (30, 0.4, 0.9, False)],
+    ids=["much of an end", "little of it", "within the scatter", "lost little T1"],
+)
+def test_what_takes_up_much_of_a_bone_s_end_may_be_a_little_dry(
+    rows: int, noise: float, t1: float, kept: bool
+) -> None:
+    box = (slice(1, 7), slice(5, 5 + rows), slice(2, 28))
+    share = 1.15 * (1 - t1) / 1.6
+    edema, signals, volume = scene([(box, 1.6, t1)], likely=0.77, noise=noise, water_share=share)
+    volume.yellow[..., :16] = True
+    assert left_of(edema, signals, volume).any() == kept
+
+
+def test_red_marrow_of_the_pelvis_is_no_rest_of_a_lesion() -> None:
+    edema, signals, volume = scene([(LESION, 1.6, 0.7)], likely=0.8, noise=0.4, yellow=True)
+    for red, open_to_doubt in (((), True), ((1,), False)):
+        kept, doubtful, _ = without_satellites(edema, signals, volume, MarrowKinds(red=red), EdemaSettings())
+        assert not kept.any()
+        assert doubtful.any() == open_to_doubt
+
+
+@pytest.mark.parametrize(
     ("yellow", "unsuppressed", "water_share", "kept"),
     [(True, 0.0, 0.3, True), (False, 0.0, 0.3, False), (True, 0.03, 0.3, False), (True, 0.0, 0.2, False)],
     ids=["clear", "may be red marrow", "bright fat nearby", "little water"],

@@ -14,7 +14,7 @@ from bmetk.errors import RegistrationError, SeriesMismatchError
 from bmetk.exam import ExamResult, Segmentation
 from bmetk.image import LabelMap, Mask, RigidTransform, crop_grid
 from bmetk.registration import BoneRegistrationSettings, register_bone
-from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, track
+from bmetk.tracking import LesionTrack, carry_bones, carry_edema, frames, shows_soon_after, track
 from bmetk.tracking.frames import bone_view, registered
 from tests.registration.bones import turned
 from tests.tracking.bones import FEMUR, knee, without_bones
@@ -163,8 +163,16 @@ def test_earlier_edema_is_shown_in_the_pose_of_the_later_exam() -> None:
 
 def test_the_last_exam_before_tells_where_edema_was() -> None:
     later = knee(60, [], BENT)
-    healed = [knee(0, [BALL], STILL), knee(30, [], STILL), knee(90, [BALL], STILL)]
+    healed = [knee(0, [BALL], STILL), knee(30, [], STILL), knee(120, [BALL], STILL)]
     assert not carry_edema(later, healed)
+
+
+@pytest.mark.parametrize(("days", "shown"), [(7, True), (60, False)])
+def test_an_exam_within_a_month_after_tells_where_edema_was(days: int, shown: bool) -> None:
+    first, next_one = knee(0, [], STILL), knee(days, [BALL], BENT)
+    assert bool(carry_edema(first, [next_one])) == shown == shows_soon_after(first, next_one)
+    assert not shows_soon_after(first, knee(days, [], BENT))
+    assert not shows_soon_after(next_one, first)
 
 
 def test_where_edema_was_is_known_closely_enough_in_a_bone_that_could_slide_a_little() -> None:
