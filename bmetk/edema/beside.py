@@ -73,11 +73,23 @@ def is_red_in_end(piece: Piece, others: list[Piece], settings: EdemaSettings) ->
 
 
 def is_red_beside(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
-    """Tell whether a lesion is brighter, also for the T1 that it lost, and in the same bone darker on T1."""
+    """Tell whether a lesion is brighter, also for the T1 that it lost, and in the same bone darker on T1.
+
+    Far from the bone's end that the lesion lies in, what is no wetter than red marrow need not be lighter.
+    """
     return (
         lesion.volume_ml > settings.red.beside_ml
         and piece.contrast < settings.side.red_contrast[1] * piece.other_side
         and lesion.contrast > settings.red.beside_contrast * piece.contrast
         and settings.red.beside_slope * lesion.slope > piece.slope
-        and (lesion.bone != piece.bone or settings.red.beside_loss * lesion.lost > piece.lost)
+        and (
+            lesion.bone != piece.bone
+            or settings.red.beside_loss * lesion.lost > piece.lost
+            or (_lie_apart(piece, lesion, settings) and 0 < piece.water_slope < settings.red.water_slope[0])
+        )
     )
+
+
+def _lie_apart(piece: Piece, lesion: Piece, settings: EdemaSettings) -> bool:
+    """Tell whether a lesion lies in the end of its bone, and the piece nowhere in it."""
+    return piece.yellow == 0 and lesion.yellow >= settings.end.whole_share

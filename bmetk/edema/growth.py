@@ -29,7 +29,8 @@ def grow_alike(
     """Add the marrow that touches a lesion of its own bone and looks like it.
 
     Where the fat nearby escaped its suppression, fatty marrow looks like it too: there nothing is added. Nor
-    is what the network does not find likely where red marrow may be and the other side is about as bright.
+    is what the network does not find likely where red marrow may be and the other side is about as bright, or
+    not seen.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ def grow_alike(
         here, grid = signals.crop(box), crop_grid(volume.grid, box)
         possible = inside & (here.likely >= least[value in kinds.not_red])
         possible &= here.fat <= settings.fat.nearby[0]
-        if value not in kinds.not_red and value in other_side:
-            brighter = here.contrast >= settings.side.red_contrast[0] * other_side[value]
+        if value not in kinds.not_red:
+            brighter = here.contrast >= settings.side.red_contrast[0] * other_side.get(value, np.inf)
             possible &= brighter | volume.yellow[box] | (here.likely >= settings.least_probability)
         grown[box] |= _added(edema[box] & inside, possible, here, grid, settings)
     return grown

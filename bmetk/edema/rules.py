@@ -255,7 +255,8 @@ class RedRules:
     ----------
     beside_ml, beside_contrast, beside_slope, beside_loss : beside a lesion larger than this and so many times
         brighter, what has less than this share of its contrast for each share of T1 lost is red marrow;
-        within the lesion's bone it must have lost less than this share of the lesion's loss of T1
+        within the lesion's bone it must have lost less than this share of the lesion's loss of T1, or lie
+        nowhere in the end that the lesion lies in and be drier than the first of ``water_slope``
     end_slope : in the end of a bone, what is not likely by ``probability`` and has less than this share of a
         sure, brighter and larger lesion's contrast for each share of T1 lost is red marrow, too
     deviations, probability : what stands out of the bone's scatter by less than the first and is less likely

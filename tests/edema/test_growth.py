@@ -48,14 +48,19 @@ def added_ml(
 
 
 def test_marrow_like_the_lesion_belongs_to_it() -> None:
-    assert added_ml() == pytest.approx(4 * 20 * 9 * 4.0 / 1000, rel=0.05)
+    assert added_ml(yellow=True) == pytest.approx(4 * 20 * 9 * 4.0 / 1000, rel=0.05)
+
+
+def test_where_no_other_side_tells_red_marrow_it_must_be_likely() -> None:
+    assert added_ml() < 0.3
+    assert added_ml(likely=0.6) > 2.5
 
 
 @pytest.mark.parametrize(
     "unlike", [{"contrast": 2.5}, {"contrast": 9.0}, {"t1": 0.85}, {"likely": 0.02}, {"bridge": 1}]
 )
 def test_marrow_unlike_the_lesion_or_apart_from_it_does_not(unlike: dict[str, float]) -> None:
-    assert added_ml(**unlike) < 0.3  # type: ignore[arg-type]
+    assert added_ml(**unlike, yellow=True) < 0.3  # type: ignore[arg-type]
 
 
 def test_in_bones_without_red_marrow_less_likelihood_is_needed() -> None:

@@ -884,6 +884,22 @@ def test_a_ray_that_lost_much_t1_for_its_contrast_is_dark_for_its_cortex(
         assert believed[BESIDE].any() == left
 
 
+@pytest.mark.parametrize(
+    ("water_slope", "lesion_in_end", "kept"), [(1.3, True, False), (1.8, True, True), (1.3, False, True)]
+)
+def test_away_from_the_end_that_a_lesion_lies_in_weaker_and_drier_marrow_is_red(
+    water_slope: float, lesion_in_end: bool, kept: bool
+) -> None:
+    beyond = (slice(2, 5), slice(28, 38), slice(5, 17))
+    edema, signals, volume = scene([(LESION, 6.0, 0.7), (beyond, 4.5, 0.62)], likely=0.95)
+    signals.likely[beyond] = 0.84
+    signals.water[LESION], signals.water[beyond] = 0.6, 0.38 * water_slope
+    volume.yellow[LESION] = lesion_in_end
+    found = left_of(edema, signals, volume)
+    assert found[LESION].all()
+    assert found[beyond].any() == kept
+
+
 def test_in_a_bone_that_the_user_drew_only_what_lies_beside_a_clear_lesion_can_be_muscle() -> None:
     soft_lesion = (slice(2, 5), slice(10, 20), slice(5, 11))
     for lesion, kept in ((None, True), (LESION, False), (soft_lesion, True)):
