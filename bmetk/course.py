@@ -23,29 +23,27 @@ class Course:
 
     def __init__(self, known: Sequence[ExamResult] = ()) -> None:
         self._known = tuple(known)
-        self._exams: list[Exam] = []
-        self._found: list[ExamResult] = []
+        self._found: dict[Exam, ExamResult] = {}
         self._places: dict[Exam, pipeline.PlacedExam] = {}
 
     @property
     def results(self) -> tuple[ExamResult, ...]:
         """What was found in each exam so far, in the order in which they came."""
-        return tuple(self._found)
+        return tuple(self._found.values())
 
     def __call__(
         self, exam: Exam, *, settings: Settings | None = None, on_progress: pipeline.Progress | None = None
     ) -> ExamResult:
         """Analyse the next exam, and search those shortly before it again; see `bmetk.pipeline.analyze`."""
-        known = (*self._known, *self._found)
+        known = (*self._known, *self.results)
         found = pipeline.analyze(
             exam, settings=settings, on_progress=on_progress, known=known, places=self._places
         )
-        for number, before in enumerate(self._found):
+        for earlier, before in tuple(self._found.items()):
             if shows_soon_after(before, found):
                 again = pipeline.analyze(
-                    self._exams[number], settings=settings, known=(*known, found), places=self._places
+                    earlier, settings=settings, known=(*known, found), places=self._places
                 )
-                self._found[number] = replace(again, seconds={**before.seconds, **again.seconds})
-        self._exams.append(exam)
-        self._found.append(found)
+                self._found[earlier] = replace(again, seconds={**before.seconds, **again.seconds})
+        self._found[exam] = found
         return found

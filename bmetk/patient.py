@@ -119,7 +119,7 @@ def track_exams_to(
 def _run_in_order(
     known: _Known, done: Sequence[ExamResult], settings: Settings, on_progress: Progress | None
 ) -> tuple[_Known, tuple[ExamResult, ...]]:
-    """Analyse the dated exams of one patient, the oldest first, each knowing those before it."""
+    """Analyse the dated exams of one patient, the oldest first, each knowing the others."""
     exams = sorted(known.exams, key=lambda exam: exam.date or date.max)
     course = Course(done)
     _, failed = run_all(exams, course, settings, on_progress)

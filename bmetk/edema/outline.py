@@ -75,8 +75,13 @@ class Outline:
         if not found.any():
             return self
         probability = np.where(found, np.maximum(self.probability, np.float32(0.5)), self.probability)
-        rest = self.doubtful & ~found
-        return replace(self, edema=self.edema | found, probability=probability, doubtful=rest)
+        return replace(
+            self,
+            edema=self.edema | found,
+            probability=probability,
+            dropped=self.dropped & ~found,
+            doubtful=self.doubtful & ~found,
+        )
 
 
 def outline_lesions(

@@ -53,9 +53,10 @@ def _is_beyond_doubt(piece: Piece, settings: EdemaSettings) -> bool:
     """
     far = piece.deviations >= settings.red.clear_deviations and piece.fat < settings.fat.nearby[1]
     large = piece.volume_ml >= settings.belief.lonely_ml[1] and piece.fat < settings.fat.nearby[-1]
-    one_sided = large and piece.contrast >= settings.side.red_contrast[1] * piece.other_side
-    likely = settings.belief.lonely_probability if one_sided else settings.belief.sure_probability
-    return (far or one_sided) and piece.likely >= likely
+    brighter = large and piece.contrast >= settings.side.red_contrast[1] * piece.other_side
+    if brighter and piece.likely >= settings.belief.lonely_probability:
+        return True
+    return far and piece.likely >= settings.belief.sure_probability
 
 
 def is_darker_than_around(piece: Piece, settings: EdemaSettings) -> bool:
@@ -195,11 +196,11 @@ def _lacks_water(piece: Piece, settings: EdemaSettings) -> bool:
     """
     sharp = is_darker_than_around(piece, settings) and piece.deviations >= settings.end.deviations
     much = piece.yellow * piece.volume_ml >= settings.belief.lonely_ml[1] and piece.lost >= settings.red.loss
-    likely = much and piece.likely >= settings.side.probability
-    sharp |= likely and piece.deviations >= settings.red.deviations
+    stands_out = piece.deviations >= settings.red.deviations and piece.likely >= settings.side.probability
+    less = sharp or (much and stands_out)
     rules = settings.end
-    probabilities = rules.sharp_probability if sharp else rules.dry_probability
-    slopes = rules.sharp_water_slope if sharp else rules.dry_water_slope
+    probabilities = rules.sharp_probability if less else rules.dry_probability
+    slopes = rules.sharp_water_slope if less else rules.dry_water_slope
     bounds = zip(probabilities, slopes, strict=True)
     return any(piece.likely < likely and 0 < piece.water_slope < slope for likely, slope in bounds)
 

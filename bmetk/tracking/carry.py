@@ -120,7 +120,7 @@ def carry_edema(
         [other for days, other in dated if days < 0],
         [other for days, other in dated if 0 < days <= _SOON_DAYS],
     ):
-        ill = {(lesion.bone, lesion.side) for other in nearest_first for lesion in other.lesions}
+        ill = _ill_bones(nearest_first)
         for value, label in result.bones.present().items():
             if (bone := (label.name, label.side)) in ill:
                 inside = result.bones.labels.array == value
@@ -132,8 +132,11 @@ def shows_soon_after(before: ExamResult, other: ExamResult) -> bool:
     """Tell whether an exam within a month after another shows edema in a bone that both show."""
     days = _days_after(before, other)
     bones = {(label.name, label.side) for label in before.bones.present().values()}
-    ill = {(lesion.bone, lesion.side) for lesion in other.lesions}
-    return days is not None and 0 < days <= _SOON_DAYS and bool(bones & ill)
+    return days is not None and 0 < days <= _SOON_DAYS and bool(bones & _ill_bones([other]))
+
+
+def _ill_bones(exams: Sequence[ExamResult]) -> set[Bone]:
+    return {(lesion.bone, lesion.side) for exam in exams for lesion in exam.lesions}
 
 
 def _days_after(exam: ExamResult, other: ExamResult) -> int | None:
